@@ -1,0 +1,83 @@
+"""What a channel is and what it may ask of its host. We acknowledge after it is on disk, never before: a channel MUST
+call `accept` and tell its sender "received" only when accept has returned; a poller MUST save its cursor only then.
+A channel may not know Redis, storage or another channel.
+
+| outcome                       | SMTP          | HTTP                            | poller                  |
+|-------------------------------|---------------|---------------------------------|-------------------------|
+| accepted                      | 250 2.0.0     | 201, or 200 for a duplicate     | save cursor             |
+| Rejected (before accept)      | 5.x.x         | 422 problem+json, all faults    | record, save cursor     |
+| TryAgain                      | 451 4.3.0     | 503 + Retry-After               | keep cursor, wait       |
+| unexpected, before the spool  | 451 4.3.0     | 503                             | keep cursor, alarm      |
+| anything after the spool      | accepted      | accepted                        | accepted, save cursor   |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from normalizer.ticket import Inbound, Raw, Receipt, ReplyAddress
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Reply(BaseModel, frozen=True):
+    """An answer to a citizen: `operation` names this sending for ever, so that it is never sent twice."""
+
+    operation: str
+    number: str
+    text: str
+
+
+class Delivery(BaseModel, frozen=True):
+    """What became of a reply; `unknown` must be read back before any second try."""
+
+    outcome: Literal["sent", "failed", "unknown", "not_allowed"]
+    reason: str | None = None
+
+
+class Host(Protocol):
+    """What the gateway offers to a running channel."""
+
+    public_url: str
+
+    async def accept(self, raw: Raw) -> Receipt:
+        """Returns only when `raw` is durable. Raises TryAgain (not taken), or Rejected when the same source id was
+        accepted with other content."""
+
+    async def load_cursor(self) -> str | None:
+        """The cursor saved last, None at first."""
+
+    async def save_cursor(self, cursor: str) -> None:
+        """Only after accept returned for everything before it."""
+
+    def route(self, method: str, path: str, handler: Handler, scope: str | None = None) -> None:
+        """Serve `path` (`{name}` matches one segment, read from `request["path"]`); `scope`: the bearer token's
+        scope that is required; without one the route is public. `request["caller"]` names who calls."""
+
+
+@runtime_checkable
+class Channel(Protocol):
+    """One way in. Registered under the entry-point group `jiesu.channels` by its name."""
+
+    name: ClassVar[str]
+    config_type: ClassVar[type[BaseModel]]
+
+    def __init__(self, config: Any, /) -> None: ...
+
+    def parse(self, raw: Raw) -> Inbound:
+        """Pure: the same bytes give the same Inbound; raises Rejected only."""
+
+    async def run(self, host: Host) -> None:
+        """Owns its sockets and tasks; ends when cancelled, within 5 s."""
+
+
+@runtime_checkable
+class Replying(Channel, Protocol):
+    """A channel that can also carry answers."""
+
+    async def reply(self, to: ReplyAddress, message: Reply) -> Delivery:
+        """Send one answer to one address of this channel."""

@@ -1,0 +1,41 @@
+"""The CloudEvents 1.0 envelope of everything that leaves on a stream, to a file or to a webhook.
+
+Attributes never carry personal data: they are logged in the clear by intermediaries (CloudEvents 1.0, privacy).
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Final
+
+ACCEPTED: Final = "org.jiesu.ticket.accepted.v1"
+FOLLOWED_UP: Final = "org.jiesu.ticket.followed_up.v1"
+DELIVERED: Final = "org.jiesu.ticket.delivered.v1"
+FAILED: Final = "org.jiesu.ticket.delivery_failed.v1"
+TYPES: Final = (ACCEPTED, FOLLOWED_UP, DELIVERED, FAILED)
+
+
+def source(domain: str) -> str:
+    """The event source of a site, e.g. `/jiesu/hotline.example`."""
+    return f"/jiesu/{domain}"
+
+
+def rfc3339(moment: datetime) -> str:
+    """RFC 3339 with offset, to the millisecond."""
+    return moment.isoformat(timespec="milliseconds")
+
+
+def opening(*, type: str, source: str, time: datetime) -> bytes:
+    """The envelope up to the attributes that only the queue knows, e.g. `{"specversion":"1.0",…,"time":"…"`.
+
+    The queue's scripts complete it with `closing` pieces: id, subject, data.
+    """
+    head = {
+        "specversion": "1.0",
+        "type": type,
+        "source": source,
+        "datacontenttype": "application/json",
+        "time": rfc3339(time),
+    }
+    return json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()[:-1]
