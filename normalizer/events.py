@@ -26,6 +26,11 @@ def rfc3339(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")
 
 
+def moment(text: str) -> datetime:
+    """The moment an RFC 3339 string names. Raises ValueError."""
+    return datetime.fromisoformat(text)
+
+
 def opening(*, type: str, source: str, time: datetime) -> bytes:
     """The envelope up to the attributes that only the queue knows, e.g. `{"specversion":"1.0",…,"time":"…"`.
 

@@ -1,0 +1,100 @@
+"""Wires the far side of the queue: the dispatcher's loop and RQ workers with their runtime.
+
+May not hold logic of its own: workers/ has it; here it gets its connections, its destinations and its signals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+import redis
+import structlog
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer
+
+from gateway.config import Config
+from workers.blobs import Blobs
+from workers.connect import connect, connect_async
+from workers.dead import Dead
+from workers.destinations.brake import RedisBrake
+from workers.destinations.registry import build
+from workers.dispatcher import Dispatcher
+from workers.runtime import Runtime, set_runtime
+from workers.store import Store
+
+log = structlog.get_logger()
+
+AWAY: Final = 0.5
+
+
+def build_runtime(config: Config) -> Runtime:
+    """What jobs need, with clients of their own."""
+    client = connect_async(config.redis, config.data_dir)
+    brake = RedisBrake(client)
+    return Runtime(
+        store=Store(client, domain=config.site.domain),
+        dead=Dead(client),
+        blobs=Blobs(config.data_dir / "blobs"),
+        destinations={
+            name: build(name, block, config.data_dir, brake) for name, block in config.destinations.items()
+        },
+        lease=config.workers.lease,
+        max_attempts=config.workers.max_attempts,
+        now=lambda: datetime.now(UTC),
+        jitter=random.random,
+        runner=asyncio.Runner(),
+    )
+
+
+def run_dispatcher(config: Config, ready: Callable[[], None]) -> int:
+    """Until SIGTERM. While Redis is away it waits."""
+    os.nice(config.workers.nice)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    dispatcher = Dispatcher(
+        connect(config.redis, config.data_dir),
+        consumer=socket.gethostname(),
+        lease=config.workers.lease,
+        groups=config.queue.groups,
+        keep_days=config.queue.keep_days,
+    )
+    prepared = away = False
+    while not stop.is_set():
+        try:
+            if not prepared:
+                dispatcher.prepare()
+                ready()
+                prepared = True
+            dispatcher.turn()
+            away = False
+        except redis.RedisError as error:
+            if not away:
+                log.warning("queue_server_away", error=type(error).__name__)
+            away = True
+            stop.wait(AWAY)
+    return 0
+
+
+def run_worker(config: Config, queue: str, ready: Callable[[], None]) -> int:
+    """An RQ worker on exactly one queue (several queues would lose a job on kill -9; RQ 3.0.0). Until SIGTERM, which
+    lets the job in hand finish."""
+    os.nice(config.workers.nice)
+    set_runtime(build_runtime(config))
+    connection = connect(config.redis, config.data_dir)
+    worker = SimpleWorker(
+        [Queue(queue, connection=connection, serializer=JSONSerializer)],
+        connection=connection,
+        serializer=JSONSerializer,
+    )
+    ready()
+    worker.work(logging_level="WARNING")
+    return 0

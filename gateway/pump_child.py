@@ -1,0 +1,240 @@
+"""The pump's killable child: rows in order, parse, normalize, one batch to the queue, report.
+
+May not write the spool: it reads rows itself and tells the gateway, the one writer, what became of them.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import sqlite3
+import sys
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import redis
+
+from channels.contract import Channel
+from gateway import ledger, spool
+from gateway.config import Config, site_secret
+from gateway.ledger import Row
+from gateway.pump_link import ChildLink, Closed, Slot
+from gateway.registry import Registry
+from normalizer import identity, normalize
+from normalizer.attachment import describe
+from normalizer.errors import Rejected
+from normalizer.ticket import Attachment, AttachmentRef, BlobRef
+from workers.blobs import Blobs
+from workers.connect import connect, is_away, reply_code
+from workers.queue import QUEUED, Item, Result, TicketQueue, item
+
+IDLE: Final = 1.0
+BACK_OFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
+BATCH_BYTES: Final = 4 * 1024 * 1024
+PARKING: Final = ("", "WRONGTYPE")
+"""What an item's error may start with to park its row: the script's own words, and a key of another type."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What became of a row, in the words of the spool."""
+
+    seq: int
+    state: str
+    code: str
+    detail: str | None = None
+
+
+class StorageAway(Exception):
+    """A blob could not be written: not the row's fault."""
+
+
+class Child:
+    """One lane of the pump."""
+
+    def __init__(self, link: ChildLink, slot: Slot, config: Config, directory: Path) -> None:
+        self._link = link
+        self._slot = slot
+        self._config = config
+        self._db = spool.connect(directory)
+        self._db.execute("PRAGMA query_only = ON")
+        self._channels: Mapping[str, Channel] = Registry().build(config.channels)
+        self._blobs = Blobs(config.data_dir / "blobs")
+        self._secret = site_secret(config)
+        self._client: redis.Redis = connect(config.redis, config.data_dir)
+        self._queue = TicketQueue(self._client, grace=config.workers.lease)
+        self._run_id = ""
+
+    def serve_fresh(self) -> None:
+        """Untried rows, batch after batch, until the gateway goes away."""
+        while True:
+            rows = self._fresh()
+            if not rows:
+                self._link.tell(op="idle")
+                self._link.wait(IDLE)
+                continue
+            self._link.ask(op="begin", seqs=[row.seq for row in rows])
+            self._try(rows)
+
+    def serve_suspects(self) -> None:
+        """Single rows, as the gateway hands them out, until it goes away."""
+        while True:
+            seq = self._link.receive()["seq"]
+            row = ledger.one(self._db, seq)
+            if row is None or row.state != "received":
+                self._link.ask(op="finish", ends=[], ages=[])
+            else:
+                self._try([row])
+
+    def _fresh(self) -> list[Row]:
+        try:
+            return ledger.fresh(self._db, limit=self._config.pump.batch, max_bytes=BATCH_BYTES)
+        except sqlite3.OperationalError:
+            return []  # busy for longer than the driver waits: the next round sees the same rows
+
+    def _try(self, rows: Sequence[Row]) -> None:
+        ends: list[End] = []
+        items: list[tuple[Row, Item]] = []
+        try:
+            for row in rows:
+                outcome = self._conclude(row)
+                if isinstance(outcome, End):
+                    ends.append(outcome)
+                else:
+                    items.append((row, outcome))
+        except StorageAway:
+            self._link.ask(op="clear", seqs=[row.seq for row in rows])
+            self._link.wait(IDLE)
+            return
+        ends += self._enqueue(items)
+        now = time.time()
+        ages = [now - datetime.fromisoformat(row.received_at).timestamp() for row, _ in items]
+        self._link.ask(op="finish", ends=[[e.seq, e.state, e.code, e.detail] for e in ends], ages=ages)
+
+    def _conclude(self, row: Row) -> Item | End:
+        """Parse and normalize one row under the eyes of the gateway's clock."""
+        self._slot.enter(row.seq)
+        try:
+            return self._item(row)
+        except StorageAway:
+            raise
+        except Rejected as error:
+            return End(row.seq, "parked", error.code, error.detail)
+        except Exception as error:
+            return End(row.seq, "parked", "exception", _where(error))
+        finally:
+            self._slot.enter(0)
+
+    def _item(self, row: Row) -> Item | End:
+        channel = self._channels.get(row.channel)
+        if channel is None:
+            return End(row.seq, "parked", "unknown_channel", "No enabled channel has this name.")
+        raw = row.raw(self._blobs.get(row.blob) if row.blob else None)
+        inbound = channel.parse(raw)
+        if inbound.set_aside is not None:
+            return End(row.seq, "set_aside", inbound.set_aside.code, inbound.set_aside.detail)
+        ticket = normalize(
+            raw,
+            inbound,
+            number=row.number,
+            attachments=tuple(map(self._keep, inbound.attachments)),
+            raw_ref=BlobRef(blob=row.blob, sha256=row.blob[-64:], size=row.size) if row.blob else None,
+            config=self._config.normalizer,
+        )
+        code = identity.receipt_code(row.ticket_id, self._secret)
+        return item(ticket, inbound, code=code, domain=self._config.site.domain)
+
+    def _keep(self, attachment: Attachment) -> AttachmentRef:
+        """Store an attachment, and of an image a copy without its metadata."""
+        facts = describe(attachment)
+        today = datetime.now(UTC).date()
+        try:
+            original = self._blobs.put(attachment.content, today)
+            public = self._blobs.put(facts.public_copy, today) if facts.public_copy else None
+        except OSError as error:
+            raise StorageAway from error
+        return AttachmentRef(
+            name=attachment.name,
+            media_type=facts.media_type,
+            size=original.size,
+            sha256=original.sha256,
+            blob=original.blob,
+            public_blob=public.blob if public else None,
+            lat=facts.lat,
+            lon=facts.lon,
+        )
+
+    def _enqueue(self, waiting: list[tuple[Row, Item]]) -> list[End]:
+        """Send until Redis has taken every item; only the script's own codes and WRONGTYPE park."""
+        ends: list[End] = []
+        while waiting:
+            again: list[tuple[Row, Item]] = []
+            for (row, one), result in zip(waiting, self._send([i for _, i in waiting]), strict=True):
+                if result.code in QUEUED:
+                    ends.append(End(row.seq, "queued", result.code))
+                elif result.code == "conflict":
+                    detail = f"{result.ticket_id} was opened by the same id with other content."
+                    ends.append(End(row.seq, "parked", "conflict", detail))
+                elif result.code == "number_taken":
+                    number = self._link.ask(op="renumber", seq=row.seq)["number"]
+                    again.append((row, replace(one, number=number)))
+                elif reply_code(result.ticket_id) not in PARKING:
+                    again.append((row, one))
+                    self._link.wait(BACK_OFF[-1])
+                else:
+                    ends.append(End(row.seq, "parked", "queue_error", result.ticket_id[:200]))
+            waiting = again
+        return ends
+
+    def _send(self, items: Sequence[Item]) -> list[Result]:
+        """One batch; waits for as long as Redis is away. Raises Closed when the gateway goes."""
+        failures = 0
+        while True:
+            try:
+                self._greet()
+                return self._queue.enqueue(items)
+            except (redis.RedisError, OSError) as error:
+                self._run_id = ""
+                kind = "away" if is_away(error) else "refusing"
+                self._link.tell(op="server", state=kind, error=type(error).__name__)
+                self._link.wait(BACK_OFF[min(failures, len(BACK_OFF) - 1)])
+                failures += 1
+
+    def _greet(self) -> None:
+        """After every interruption: whom are we talking to? Another run_id may have forgotten what we told it."""
+        if not self._run_id:
+            facts: Mapping[str, Any] = self._client.info("server")
+            self._run_id = str(facts["run_id"])
+            self._link.ask(op="server", state="here", run_id=self._run_id)
+
+
+def _where(error: Exception) -> str:
+    """The type and our own last frame; never the message, which may quote the citizen."""
+    frames = traceback.extract_tb(error.__traceback__)
+    last = frames[-1]
+    return f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno} {last.name}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`python -m gateway.pump_child LANE SOCKET_FD SLOT_FD SPOOL_DIRECTORY`, started by gateway/pump.py only."""
+    lane, connection, slot, directory = arguments
+    link = ChildLink(socket.socket(fileno=int(connection)))
+    config = Config.model_validate(link.receive())
+    os.nice(config.pump.nice)
+    resource.setrlimit(resource.RLIMIT_DATA, (config.pump.memory_limit, config.pump.memory_limit))
+    child = Child(link, Slot(int(slot)), config, Path(directory))
+    try:
+        child.serve_fresh() if lane == "fresh" else child.serve_suspects()
+    except Closed:
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

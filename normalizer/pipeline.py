@@ -1,0 +1,102 @@
+"""From what the source said to what we conclude: the ordered list of normalizer steps.
+
+Pure: no I/O, no clock, the same arguments give the same ticket; raises for no Inbound that its model accepts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Final
+
+from normalizer import identity
+from normalizer.config import NormalizerConfig
+from normalizer.steps.cleaning import clean_line, clean_text
+from normalizer.steps.contact import understand_contact
+from normalizer.steps.form import take_form
+from normalizer.steps.language import find_language
+from normalizer.steps.resident_id import mask_resident_ids
+from normalizer.steps.title import give_title
+from normalizer.steps.urgency import judge_urgency
+from normalizer.ticket import AttachmentRef, BlobRef, Disposition, Inbound, Raw, Source, Ticket, Verification
+
+Step = Callable[[Inbound, Ticket], Ticket]
+
+# Order matters: masking needs clean digits, the title must be masked before it is cut, language and title need both.
+STEPS: Final[tuple[tuple[str, Callable[[NormalizerConfig], Step]], ...]] = (
+    ("text", lambda config: clean_text),
+    ("resident_id", lambda config: mask_resident_ids),
+    ("contact", lambda config: partial(understand_contact, region=config.region)),
+    ("form", lambda config: take_form),
+    ("language", lambda config: find_language),
+    ("title", lambda config: give_title),
+    ("urgency", lambda config: judge_urgency),
+)
+DEFAULT: Final = NormalizerConfig()
+
+
+def normalize(
+    raw: Raw,
+    inbound: Inbound,
+    *,
+    number: str,
+    attachments: tuple[AttachmentRef, ...] = (),
+    raw_ref: BlobRef | None = None,
+    config: NormalizerConfig = DEFAULT,
+) -> Ticket:
+    """The ticket that the submission opens.
+
+    Args:
+        raw: the submission as it arrived; its channel and source id make the ticket id.
+        inbound: what the channel's `parse` read in it.
+        number: the number the spool gave (`identity.number`).
+        attachments: references to the inbound attachments, stored as blobs by the caller.
+        raw_ref: reference to the original bytes, when they are kept as a blob.
+
+    Raises:
+        pydantic.ValidationError: `number` or `raw.received_at` (no offset) is malformed: the caller's bug.
+    """
+    draft = Ticket(
+        ticket_id=identity.ticket_id(raw.channel, raw.source_id),
+        number=number,
+        channel=raw.channel,
+        source=_source(raw, inbound, raw_ref),
+        received_at=raw.received_at,
+        occurred_at=inbound.occurred_at,
+        requester=inbound.requester,
+        title="",
+        text=inbound.text,
+        conversation=inbound.conversation,
+        place=inbound.place,
+        flags=tuple(dict.fromkeys(inbound.flags)),
+        disposition=_disposition(inbound),
+        attachments=tuple(ref.model_copy(update={"name": clean_line(ref.name)}) for ref in attachments),
+    )
+    # Not validated here: the title is cut to its length by its own step, after masking.
+    draft = draft.model_copy(update={"title": inbound.title or ""})
+    for step in _bound(config):
+        draft = step(inbound, draft)
+    return draft
+
+
+@lru_cache(maxsize=8)
+def _bound(config: NormalizerConfig) -> tuple[Step, ...]:
+    return tuple(bind(config) for name, bind in STEPS if name not in config.off)
+
+
+def _source(raw: Raw, inbound: Inbound, raw_ref: BlobRef | None) -> Source:
+    return Source(
+        id=clean_line(raw.source_id),
+        url=clean_line(inbound.source_url) if inbound.source_url else None,
+        received_at=raw.received_at,
+        verified=tuple(
+            Verification(method=clean_line(check.method), result=clean_line(check.result))
+            for check in inbound.verified
+        ),
+        raw=raw_ref,
+    )
+
+
+def _disposition(inbound: Inbound) -> Disposition:
+    given = inbound.disposition or Disposition()
+    return given.model_copy(update={"reason": clean_line(given.reason)}) if given.reason else given

@@ -1,0 +1,36 @@
+"""Turns what the urgency rules found into the ticket's tier, reasons and flags. May not hold a rule itself."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from normalizer.ticket import Flag, Inbound, Note, Ticket, Tier, Urgency
+from normalizer.urgency import assess
+
+STEP: Final = "urgency"
+_ORDER: Final = (Tier.IMMEDIATE, Tier.HOURS_2, Tier.HOURS_24, Tier.DAYS_7)
+
+
+def judge_urgency(inbound: Inbound, draft: Ticket) -> Ticket:
+    """Fill urgency and add flags; reads what came in, so that ticket and receipt agree (`normalizer.alarms`)."""
+    findings = assess(inbound)
+    hits = [finding.rule for finding in findings if finding.ruled_out_by is None]
+    tiers, reasons = [rule.tier for rule in hits], [rule.code for rule in hits]
+    if Flag.EMERGENCY in inbound.flags:
+        tiers.append(Tier.IMMEDIATE)
+        reasons.append("flagged_by_channel")
+    tier = min(tiers, key=_ORDER.index, default=Tier.DAYS_7)
+    flags = dict.fromkeys((*draft.flags, *(flag for rule in hits for flag in rule.flags)))
+    notes = [
+        Note(step=STEP, code=f"{finding.rule.code}_ruled_out", detail=f"context: {finding.ruled_out_by}")
+        if finding.ruled_out_by
+        else Note(step=STEP, code=finding.rule.code, detail=f"tier {finding.rule.tier.value} by the rule's words")
+        for finding in findings
+    ]
+    return draft.model_copy(
+        update={
+            "urgency": Urgency(tier=tier, reasons=tuple(reasons)),
+            "flags": tuple(flags),
+            "notes": (*draft.notes, *notes),
+        }
+    )

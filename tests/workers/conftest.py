@@ -1,0 +1,46 @@
+"""Submissions as the pump would send them, and a queue on a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from normalizer import identity, normalize
+from normalizer.ticket import Inbound, Raw
+from workers.queue import Item, TicketQueue, item
+
+RECEIVED = datetime(2026, 1, 15, 2, 30, tzinfo=UTC)
+SECRET = b"the secret of a site in a test"
+MakeItem = Callable[..., Item]
+
+
+@pytest.fixture
+def make_item() -> MakeItem:
+    def make(
+        source_id: str,
+        text: str = "路灯坏了",
+        *,
+        sequence: int = 1,
+        digest: str | None = None,
+        threads: tuple[str, ...] = (),
+        senders: tuple[str, ...] = (),
+    ) -> Item:
+        body = text.encode()
+        raw = Raw(channel="web", source_id=source_id, received_at=RECEIVED, body=body, content_type="text/plain")
+        inbound = Inbound(
+            text=text, digest=digest or identity.content_digest(body), threads=threads, senders=senders
+        )
+        number = identity.number(RECEIVED.date(), 0, sequence)
+        ticket = normalize(raw, inbound, number=number)
+        return item(
+            ticket, inbound, code=identity.receipt_code(ticket.ticket_id, SECRET), domain="hotline.example"
+        )
+
+    return make
+
+
+@pytest.fixture
+def queue(valkey) -> TicketQueue:
+    return TicketQueue(valkey.client(), grace=120)

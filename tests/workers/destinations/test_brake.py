@@ -1,0 +1,64 @@
+"""The brake that all workers share, on a real server."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+import redis
+from redis.asyncio import Redis
+
+from workers.destinations.brake import RedisBrake
+from workers.destinations.contract import Hold
+
+
+async def test_nothing_is_held_at_first(brake: RedisBrake) -> None:
+    assert await brake.get("unit") is None
+
+
+async def test_a_slow_destination_is_held_for_its_time_and_no_other(brake: RedisBrake) -> None:
+    await brake.set("unit", Hold("status_503", 60.0))
+    hold = await brake.get("unit")
+    assert hold is not None
+    assert hold.reason == "status_503"
+    assert hold.seconds is not None
+    assert 59 < hold.seconds <= 60
+    assert await brake.get("other") is None
+
+
+async def test_a_hold_ends_by_itself(brake: RedisBrake) -> None:
+    await brake.set("unit", Hold("status_429", 0.05))
+    async with asyncio.timeout(5):
+        while await brake.get("unit") is not None:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("waits", [(60.0, 5.0), (5.0, 60.0)])
+async def test_of_two_holds_the_longer_stays(brake: RedisBrake, waits: tuple[float, float]) -> None:
+    for seconds in waits:
+        await brake.set("unit", Hold("status_503", seconds))
+    hold = await brake.get("unit")
+    assert hold is not None
+    assert hold.seconds is not None
+    assert hold.seconds > 50
+
+
+async def test_a_disabled_destination_stays_so_until_an_operator_enables_it(brake: RedisBrake) -> None:
+    await brake.set("unit", Hold("status_410", None))
+    await brake.set("unit", Hold("status_503", 60.0))
+    assert await brake.get("unit") == Hold("status_410", None)
+    await brake.enable("unit")
+    assert await brake.get("unit") is None
+
+
+async def test_a_client_that_decodes_serves_as_well(valkey: str, brake: RedisBrake) -> None:
+    await brake.set("unit", Hold("status_410", None))
+    async with Redis(unix_socket_path=valkey, decode_responses=True) as client:
+        assert await RedisBrake(client).get("unit") == Hold("status_410", None)
+
+
+async def test_redis_being_away_is_said(tmp_path: Path) -> None:
+    async with Redis(unix_socket_path=str(tmp_path / "none.sock"), retry=None) as client:
+        with pytest.raises(redis.ConnectionError):
+            await RedisBrake(client).get("unit")

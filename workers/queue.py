@@ -1,0 +1,140 @@
+"""The producer's side of the queue: one Lua call puts a batch of tickets on `jiesu:tickets`, or grows older ones.
+
+May not retry: the caller knows whether Redis is away, and every call is idempotent by submission id and digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, cast
+
+import redis
+
+from normalizer import events
+from normalizer.identity import ticket_id as id_of
+from normalizer.ticket import Inbound, Note, Raw, Speaker, Ticket, Turn
+from workers import keys
+
+Code = Literal["opened", "appended", "completed", "known", "conflict", "number_taken", "error"]
+QUEUED: Final[frozenset[str]] = frozenset({"opened", "appended", "completed", "known"})
+
+STRANGER = Note(
+    step="threads",
+    code="not_a_sender",
+    detail="Names an existing ticket, but the sender has no part in that ticket; opened on its own.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One submission in the pieces that the batch script joins. All pieces are UTF-8 JSON fragments."""
+
+    ticket_id: str
+    digest: str
+    number: str
+    code: str
+    tier: str
+    opened: bytes
+    doc: bytes
+    stranger: bytes
+    followed: bytes
+    message: bytes
+    threads: tuple[str, ...]
+    senders: tuple[str, ...]
+
+    def arguments(self) -> list[str | bytes | int]:
+        """In the order in which the script takes them."""
+        return [
+            self.ticket_id, self.digest, self.number, self.code, self.tier, self.opened, self.doc, self.stranger,
+            self.followed, self.message, len(self.threads), *self.threads, len(self.senders), *self.senders,
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of an item, and the ticket it now belongs to (for `error`: the server's words)."""
+
+    code: Code
+    ticket_id: str
+
+
+def submission_id(raw: Raw) -> str:
+    """The id of a submission: the ticket id it has, or would have had."""
+    return id_of(raw.channel, raw.source_id)
+
+
+def item(ticket: Ticket, inbound: Inbound, *, code: str, domain: str) -> Item:
+    """The pieces of one submission: as a ticket of its own, and as a message that grows another.
+
+    `code`: the receipt code of this submission. `domain`: the site's, for the event source.
+    """
+    document = ticket.model_dump_json().encode()
+    head = (
+        f'{{"schema_version":"1.0","ticket_id":"{ticket.ticket_id}","number":"{ticket.number}","version":1'
+    ).encode()
+    if not (document.startswith(head) and document.endswith(b"]}")):
+        raise AssertionError("the ticket's first and last fields moved: the batch script joins around them")
+    note = STRANGER.model_dump_json().encode()
+    source = events.source(domain)
+    return Item(
+        ticket_id=ticket.ticket_id,
+        digest=inbound.digest,
+        number=ticket.number,
+        code=code,
+        tier=ticket.urgency.tier.value,
+        opened=events.opening(type=events.ACCEPTED, source=source, time=ticket.received_at),
+        doc=document[len(head) : -2],
+        stranger=b"," + note if ticket.notes else note,
+        followed=events.opening(type=events.FOLLOWED_UP, source=source, time=ticket.received_at),
+        message=_message(ticket),
+        threads=tuple(map(_one_line, inbound.threads)),
+        senders=tuple(map(_one_line, inbound.senders)),
+    )
+
+
+def _message(ticket: Ticket) -> bytes:
+    """The part of a `followed_up` event's data that this submission alone decides (normalizer.events.FollowedUp)."""
+    turn = Turn(speaker=Speaker.CITIZEN, text=ticket.text, start=ticket.received_at)
+    attachments = b",".join(a.model_dump_json().encode() for a in ticket.attachments)
+    notes = b",".join(n.model_dump_json().encode() for n in ticket.notes)
+    return (
+        b',"submission_id":"%s","channel":"%s","received_at":"%s","turn":%s,"attachments":[%s],"notes":[%s]'
+        % (
+            ticket.ticket_id.encode(),
+            ticket.channel.encode(),
+            events.rfc3339(ticket.received_at).encode(),
+            turn.model_dump_json().encode(),
+            attachments,
+            notes,
+        )
+    )
+
+
+def _one_line(key: str) -> str:
+    """Keys are kept one a line; a line break inside one must not make two."""
+    return key.replace("\n", " ")
+
+
+class TicketQueue:
+    """Sends batches. The client must have redis-py's retries off: they resend commands whose reply was lost."""
+
+    def __init__(self, client: redis.Redis, *, grace: float) -> None:
+        """`grace`: seconds after which a ticket that nobody delivered is enqueued again."""
+        self._script = client.register_script(keys.script("batch"))
+        self._grace = grace
+
+    def enqueue(self, items: Sequence[Item]) -> list[Result]:
+        """One atomic step per item, in order; the results stand in the same order.
+
+        Raises:
+            redis.RedisError: nothing is known about the batch; send the very same items again.
+        """
+        arguments: list[Any] = [self._grace, len(items)]
+        for one in items:
+            arguments.extend(one.arguments())
+        answer = self._script(keys=[keys.TICKETS, keys.EVENTS, keys.DUE], args=arguments)
+        return [
+            Result(cast(Code, code.decode()), detail.decode(errors="replace"))
+            for code, detail in cast("list[tuple[bytes, bytes]]", answer)
+        ]

@@ -1,0 +1,167 @@
+#!lua
+-- Puts a batch of submissions on the queue: each is opened, appended, completed, known, refused, on its own.
+-- KEYS: jiesu:tickets, jiesu:events, jiesu:due.   ARGV: grace (s), number of items, then the fields of each item.
+-- Documents arrive as bytes and are only joined here: cjson would turn [] into {} and round numbers.
+-- Every item is checked before its first write; `entry` is written last, so its presence means "complete".
+
+local TICKETS, EVENTS, DUE = KEYS[1], KEYS[2], KEYS[3]
+local cursor = 0
+local function take()
+  cursor = cursor + 1
+  return ARGV[cursor]
+end
+local function take_list()
+  local list = {}
+  for i = 1, tonumber(take()) do list[i] = take() end
+  return list
+end
+
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
+
+local function ticket_of(thread)
+  if string.sub(thread, 1, 7) == 'number:' then
+    return redis.call('GET', 'jiesu:number:' .. string.sub(thread, 8))
+  end
+  return redis.call('GET', 'jiesu:thread:' .. thread)
+end
+
+local function belongs(ticket, senders)
+  local known = '\n' .. (redis.call('HGET', 'jiesu:ticket:' .. ticket, 'senders') or '') .. '\n'
+  for _, sender in ipairs(senders) do
+    if string.find(known, '\n' .. sender .. '\n', 1, true) then return true end
+  end
+  return false
+end
+
+-- The first thread decides; a thread that others opened and this sender has no part in is only remarked on.
+local function place(item)
+  local stranger = false
+  for _, thread in ipairs(item.threads) do
+    local ticket = ticket_of(thread)
+    if ticket and redis.call('HEXISTS', 'jiesu:ticket:' .. ticket, 'entry') == 1 then
+      if belongs(ticket, item.senders) then return ticket, false end
+      stranger = true
+    end
+  end
+  return nil, stranger
+end
+
+local function alias(item, ticket)
+  local key = 'jiesu:number:' .. item.number
+  local holder = redis.call('GET', key)
+  if holder and holder ~= ticket then return false end
+  if not holder then
+    redis.call('SET', key, ticket)
+    redis.call('HSET', 'jiesu:ticket:' .. ticket, 'alias:' .. item.number, item.id)
+  end
+  return true
+end
+
+local function free(item)
+  local holder = redis.call('GET', 'jiesu:number:' .. item.number)
+  return not holder or holder == item.id
+end
+
+local function link_threads(item, ticket)
+  for _, thread in ipairs(item.threads) do
+    if string.sub(thread, 1, 7) ~= 'number:' then
+      redis.call('SET', 'jiesu:thread:' .. thread, ticket, 'NX')
+    end
+  end
+end
+
+local function open(item, stranger)
+  local key = 'jiesu:ticket:' .. item.id
+  local doc = '{"schema_version":"1.0","ticket_id":"' .. item.id .. '","number":"' .. item.number .. '","version":1'
+    .. item.doc .. (stranger and item.stranger or '') .. ']}'
+  local senders = item.senders
+  senders[#senders + 1] = 'code:' .. item.code
+  redis.call('HSET', key, 'doc', doc, 'number', item.number, 'code', item.code, 'state', 'received', 'version', 1,
+    'tier', item.tier, 'digest', item.digest, 'senders', table.concat(senders, '\n'))
+  redis.call('SET', 'jiesu:number:' .. item.number, item.id)
+  link_threads(item, item.id)
+  redis.call('ZADD', DUE, now + item.grace, item.id)
+  redis.call('SET', 'jiesu:submission:' .. item.id, item.id)
+  local entry = redis.call('XADD', TICKETS, '*', 'event', item.opened .. ',"id":"' .. item.id
+    .. '.accepted","subject":"' .. item.id .. '","data":' .. doc .. '}')
+  redis.call('HSET', key, 'entry', entry)
+end
+
+-- steps holds version - 1 entries; one more than that means an append was cut short before its version was written.
+local function append(item, ticket)
+  local key, steps = 'jiesu:ticket:' .. ticket, 'jiesu:steps:' .. ticket
+  local facts = redis.call('HMGET', key, 'version', 'number', 'senders')
+  local version = tonumber(facts[1]) + 1
+  local event = item.followed .. ',"id":"' .. ticket .. '.' .. version .. '","subject":"' .. ticket
+    .. '","data":{"ticket_id":"' .. ticket .. '","number":"' .. facts[2] .. '","version":' .. version
+    .. item.message .. '}}'
+  redis.call('RPUSH', steps, event)
+  redis.call('HSET', key, 'version', version, 'digest:' .. item.id, item.digest, 'message', version,
+    'attempts', 0, 'senders', facts[3] .. '\n' .. table.concat(item.senders, '\n') .. '\ncode:' .. item.code)
+  redis.call('SET', 'jiesu:submission:' .. item.id, ticket)
+  link_threads(item, ticket)
+  alias(item, ticket)
+  redis.call('ZADD', DUE, now, ticket)
+  redis.call('XADD', EVENTS, '*', 'event', event)
+end
+
+local function known(item, ticket)
+  local field = ticket == item.id and 'digest' or ('digest:' .. item.id)
+  local digest = redis.call('HGET', 'jiesu:ticket:' .. ticket, field)
+  if digest and digest ~= item.digest then return { 'conflict', ticket } end
+  if not alias(item, ticket) then return { 'number_taken', ticket } end
+  return { 'known', ticket }
+end
+
+local function check_type(key, wanted)
+  local found = redis.call('TYPE', key).ok
+  if found ~= 'none' and found ~= wanted then
+    error({ err = 'WRONGTYPE ' .. key .. ' holds a ' .. found })
+  end
+end
+
+local function put(item)
+  check_type('jiesu:submission:' .. item.id, 'string')
+  check_type('jiesu:ticket:' .. item.id, 'hash')
+  check_type('jiesu:number:' .. item.number, 'string')
+  local ticket = redis.call('GET', 'jiesu:submission:' .. item.id)
+  if ticket and ticket ~= item.id then return known(item, ticket) end
+  local facts = redis.call('HMGET', 'jiesu:ticket:' .. item.id, 'entry', 'number', 'digest')
+  if facts[1] or (ticket and not facts[2]) then return known(item, item.id) end
+  if facts[2] then  -- half-written: finish it under the number it already has
+    if facts[3] and facts[3] ~= item.digest then return { 'conflict', item.id } end
+    item.number = facts[2]
+    open(item, false)
+    return { 'completed', item.id }
+  end
+  if not free(item) then return { 'number_taken', item.id } end
+  local grown, stranger = place(item)
+  if grown then
+    check_type('jiesu:steps:' .. grown, 'list')
+    append(item, grown)
+    return { 'appended', grown }
+  end
+  open(item, stranger)
+  return { 'opened', item.id }
+end
+
+check_type(TICKETS, 'stream')
+check_type(EVENTS, 'stream')
+check_type(DUE, 'zset')
+local grace = tonumber(take())
+local results = {}
+for i = 1, tonumber(take()) do
+  local item = {
+    grace = grace, id = take(), digest = take(), number = take(), code = take(), tier = take(),
+    opened = take(), doc = take(), stranger = take(), followed = take(), message = take(),
+    threads = take_list(), senders = take_list(),
+  }
+  local fine, result = pcall(put, item)
+  if fine then
+    results[i] = result
+  else
+    results[i] = { 'error', type(result) == 'table' and result.err or tostring(result) }
+  end
+end
+return results

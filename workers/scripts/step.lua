@@ -1,0 +1,28 @@
+#!lua
+-- Makes one later change to a ticket, once: version compare, operation id, list, stream, schedule.
+-- KEYS: jiesu:events, jiesu:due.   ARGV: ticket, expected version, operation, claim token, event head, event data,
+-- state ('' = as it is), due ('' = as it is, 'done' = leaves the schedule, else unix seconds), then fields to set.
+-- Returns {outcome, version}: done | repeated (operation known) | moved (other version) | lost (claim) | missing.
+
+local ticket, expected, operation, token, head, data, state, due = unpack(ARGV, 1, 8)
+local key = 'jiesu:ticket:' .. ticket
+local facts = redis.call('HMGET', key, 'version', 'number', 'entry', 'op:' .. operation)
+local version = tonumber(facts[1])
+if not facts[3] then return { 'missing', 0 } end
+if facts[4] then return { 'repeated', tonumber(facts[4]) } end
+if version ~= tonumber(expected) then return { 'moved', version } end
+if token ~= '' and redis.call('GET', 'jiesu:claim:' .. ticket) ~= token then return { 'lost', version } end
+
+version = version + 1
+local event = head .. ',"id":"' .. ticket .. '.' .. version .. '","subject":"' .. ticket
+  .. '","data":{"ticket_id":"' .. ticket .. '","number":"' .. facts[2] .. '","version":' .. version .. data .. '}}'
+redis.call('RPUSH', 'jiesu:steps:' .. ticket, event)
+redis.call('HSET', key, 'version', version, 'op:' .. operation, version, unpack(ARGV, 9))
+if state ~= '' then redis.call('HSET', key, 'state', state) end
+if due == 'done' then
+  redis.call('ZREM', KEYS[2], ticket)
+elseif due ~= '' then
+  redis.call('ZADD', KEYS[2], due, ticket)
+end
+redis.call('XADD', KEYS[1], '*', 'event', event)
+return { 'done', version }

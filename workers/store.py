@@ -1,0 +1,182 @@
+"""The ticket store: reading tickets and making the later changes of their lives, through the `step` script only.
+
+May not open tickets (workers/queue.py does) and may not decide what a change means.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, cast
+
+from redis.asyncio import Redis
+
+from normalizer import events
+from normalizer.identity import is_number
+from normalizer.ticket import Ticket
+from workers import keys
+from workers.fold import fold
+
+StepOutcome = Literal["done", "repeated", "moved", "lost", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A ticket as it is stored: the accepted document, its later events, and the hash's own fields."""
+
+    doc: bytes
+    steps: tuple[bytes, ...]
+    fields: Mapping[str, str]
+    source: str
+
+    @property
+    def ticket_id(self) -> str:
+        return str(json.loads(self.doc)["ticket_id"])
+
+    @property
+    def number(self) -> str:
+        return self.fields["number"]
+
+    @property
+    def version(self) -> int:
+        return int(self.fields["version"])
+
+    @property
+    def state(self) -> str:
+        return self.fields["state"]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the batch script finished writing it."""
+        return "entry" in self.fields
+
+    def ticket(self) -> Ticket:
+        """The current ticket: document and events folded."""
+        return fold(Ticket.model_validate_json(self.doc), self.events())
+
+    def events(self) -> list[dict[str, Any]]:
+        """Every later event, oldest first, as CloudEvents."""
+        return [json.loads(step) for step in self.steps]
+
+    def submission_of(self, number: str) -> str:
+        """The submission that was given `number`, here possibly as an alias: its receipt code opens the ticket."""
+        return self.fields.get(f"alias:{number}", self.ticket_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One later change. `operation` names it for ever: a repetition changes nothing.
+
+    `data` becomes the event's data beside ticket_id, number and version. `due`: None = the schedule stays,
+    "done" = the ticket leaves it, a number = unix seconds of its next turn.
+    """
+
+    operation: str
+    type: str
+    at: datetime
+    data: Mapping[str, object]
+    state: str = ""
+    due: float | Literal["done"] | None = None
+    fields: Mapping[str, str | int] = field(default_factory=dict)
+
+
+class Store:
+    """Reads and steps. The client must have redis-py's retries off."""
+
+    def __init__(self, client: Redis, *, domain: str) -> None:
+        self.client = client
+        self._source = events.source(domain)
+        self._step = client.register_script(keys.script("step"))
+        self._release = client.register_script(keys.script("release"))
+        self._settle = client.register_script(keys.script("settle"))
+
+    async def resolve(self, reference: str) -> str | None:
+        """The ticket id behind a number, an alias, a ticket id or the id of an appended submission."""
+        if reference.isascii() and reference.isdigit():
+            key = keys.number(reference) if is_number(reference) else None
+        else:
+            key = keys.submission(reference)
+        found = cast("bytes | None", await self.client.get(key)) if key else None
+        return found.decode() if found else None
+
+    async def load(self, ticket_id: str) -> Record | None:
+        """The stored ticket, None when there is none; hash and list are read in one transaction."""
+        async with self.client.pipeline(transaction=True) as pipe:
+            pipe.hgetall(keys.ticket(ticket_id))
+            pipe.lrange(keys.steps(ticket_id), 0, -1)
+            fields, steps = await pipe.execute()
+        if b"doc" not in fields:
+            return None
+        doc = fields.pop(b"doc")
+        return Record(doc, tuple(steps), {k.decode(): v.decode() for k, v in fields.items()}, self._source)
+
+    async def find(self, reference: str) -> Record | None:
+        """`resolve`, then `load`."""
+        ticket_id = await self.resolve(reference)
+        return await self.load(ticket_id) if ticket_id else None
+
+    async def step(self, ticket_id: str, version: int, step: Step, *, token: str = "") -> tuple[str, int]:
+        """Make one change if the ticket is still at `version` (and, with `token`, still claimed by it).
+
+        Returns the outcome (StepOutcome) and the version the ticket has now.
+        """
+        data = json.dumps(step.data, ensure_ascii=False, separators=(",", ":")).encode()[1:-1]
+        answer = await cast(
+            Awaitable[Any],
+            self._step(
+                keys=[keys.EVENTS, keys.DUE],
+                args=[
+                    ticket_id,
+                    version,
+                    step.operation,
+                    token,
+                    events.opening(type=step.type, source=self._source, time=step.at),
+                    b"," + data if data else b"",
+                    step.state,
+                    "" if step.due is None else step.due,
+                    *_flat(step.fields),
+                ],
+            ),
+        )
+        return answer[0].decode(), int(answer[1])
+
+    async def claim(self, ticket_id: str, lease: float) -> str | None:
+        """A token that fences this job's steps for `lease` seconds; None while another job holds the ticket."""
+        token = secrets.token_hex(8)
+        taken = await self.client.set(keys.claim(ticket_id), token, nx=True, px=round(lease * 1000))
+        return token if taken else None
+
+    async def release(self, ticket_id: str, token: str) -> None:
+        """End a claim early, if it is still ours."""
+        await cast(Awaitable[Any], self._release(keys=[keys.claim(ticket_id)], args=[token]))
+
+    async def put_off(self, ticket_id: str, until: float, fields: Mapping[str, str | int]) -> None:
+        """Set a ticket's next turn (unix seconds), if it still has one, and remember `fields`."""
+        async with self.client.pipeline(transaction=True) as pipe:
+            pipe.hset(keys.ticket(ticket_id), items=_flat(fields))
+            pipe.zadd(keys.DUE, {ticket_id: until}, xx=True)
+            await pipe.execute()
+
+    async def settle(self, ticket_id: str, version: int) -> None:
+        """Nothing is outstanding: the ticket leaves the schedule, if it is still at `version`."""
+        await cast(
+            Awaitable[Any], self._settle(keys=[keys.DUE, keys.ticket(ticket_id)], args=[ticket_id, version])
+        )
+
+    async def scan(self) -> AsyncIterator[Record]:
+        """Every complete ticket, in no particular order."""
+        async for key in self.client.scan_iter(match=keys.ticket("*"), count=500):
+            record = await self.load(key.decode().rpartition(":")[2])
+            if record and record.complete:
+                yield record
+
+    async def count(self, counter: str, by: int = 1) -> None:
+        """Add to an operational counter shown by /metrics."""
+        await self.client.hincrby(keys.STATS, counter, by)
+
+
+def _flat(fields: Mapping[str, str | int]) -> list[str | int]:
+    return [part for pair in fields.items() for part in pair]
