@@ -1,6 +1,5 @@
-"""What a channel is and what it may ask of its host. We acknowledge after it is on disk, never before: a channel MUST
-call `accept` and tell its sender "received" only when accept has returned; a poller MUST save its cursor only then.
-A channel may not know Redis, storage or another channel.
+"""What a channel is and what it asks of its host. A channel MUST say "received" (a poller: save its cursor)
+only when `accept` has returned: then it is on disk. It may not know Redis, storage or another channel.
 
 | outcome                       | SMTP          | HTTP                            | poller                  |
 |-------------------------------|---------------|---------------------------------|-------------------------|
@@ -10,8 +9,6 @@ A channel may not know Redis, storage or another channel.
 | unexpected, before the spool  | 451 4.3.0     | 503                             | keep cursor, alarm      |
 | anything after the spool      | accepted      | accepted                        | accepted, save cursor   |
 """
-
-from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -45,8 +42,7 @@ class Host(Protocol):
     public_url: str
 
     async def accept(self, raw: Raw) -> Receipt:
-        """Returns only when `raw` is durable. Raises TryAgain (not taken), or Rejected when the same source id was
-        accepted with other content."""
+        """Returns only when `raw` is durable. Raises TryAgain, or Rejected: same source id, other content."""
 
     async def load_cursor(self) -> str | None:
         """The cursor saved last, None at first."""
@@ -55,8 +51,8 @@ class Host(Protocol):
         """Only after accept returned for everything before it."""
 
     def route(self, method: str, path: str, handler: Handler, scope: str | None = None) -> None:
-        """Serve `path` (`{name}` matches one segment, read from `request["path"]`); `scope`: the bearer token's
-        scope that is required; without one the route is public. `request["caller"]` names who calls."""
+        """Serve `path` (`{name}`: one segment, in `request["path"]`); `scope`: what the bearer token needs,
+        None = public. `request["caller"]` names who calls."""
 
 
 @runtime_checkable
@@ -67,7 +63,6 @@ class Channel(Protocol):
     config_type: ClassVar[type[BaseModel]]
 
     def __init__(self, config: Any, /) -> None: ...
-
     def parse(self, raw: Raw) -> Inbound:
         """Pure: the same bytes give the same Inbound; raises Rejected only."""
 

@@ -12,7 +12,7 @@ import re
 import secrets
 import stat
 from base64 import b32encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -191,15 +191,6 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
-    """An address that is talking to us, or that a trusted proxy says it talks to."""
-
-    address: str
-    loopback: bool
-    trusted: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Client:
     """The citizen's side of a request. `local`: a program on this machine, no proxy in between."""
 
@@ -207,36 +198,60 @@ class Client:
     local: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """An address: what it means when it talks to us itself, and when a proxy says that it does."""
+
+    itself: Client
+    behind_proxy: Client
+    trusted: bool
+
+
+_UNKNOWN: Final = Client("unknown", local=False)
+
+
 class Clients:
     """Finds the client's address: the right-most one that is not a trusted proxy's, and only when the peer
-    itself is trusted, because everything further left may have been typed by the client."""
+    itself is trusted, because everything further left may have been typed by the client.
 
-    def __init__(self, trusted: Sequence[IPv4Network | IPv6Network]) -> None:
+    Only one header is read, the one that the proxies are known to set (`X-Forwarded-For`, or `Forwarded` of
+    RFC 7239): proxies pass the other one on as the client sent it.
+    """
+
+    def __init__(self, trusted: Sequence[IPv4Network | IPv6Network], header: str) -> None:
         self._trusted = tuple(trusted)
-        self.peer = lru_cache(maxsize=4096)(self._peer)
+        self._header = header
+        self._peer = lru_cache(maxsize=4096)(self._look_at)
 
-    def _peer(self, text: str) -> Peer:
+    def _look_at(self, text: str) -> Peer:
         address = _address(text)
         if address is None:
-            return Peer("unknown", loopback=False, trusted=False)
+            return Peer(_UNKNOWN, _UNKNOWN, trusted=False)
         trusted = any(address in network for network in self._trusted if network.version == address.version)
-        return Peer(str(address), address.is_loopback, trusted)
+        return Peer(
+            itself=Client(str(address), local=address.is_loopback),
+            behind_proxy=Client(str(address), local=False),
+            trusted=trusted,
+        )
 
     def of(self, request: web.BaseRequest) -> Client:
         """Who sent `request`."""
-        peer = self.peer(request.remote or "")
-        headers = request.headers
-        if "Forwarded" not in headers and "X-Forwarded-For" not in headers:
-            return Client(peer.address, peer.loopback)
-        if not peer.trusted:
-            return Client(peer.address, local=False)
-        hops = _forwarded(request.forwarded) if "Forwarded" in headers else _x_forwarded_for(headers)
-        nearest = peer
-        for hop in reversed(hops):
-            nearest = self.peer(hop)
-            if not nearest.trusted:
-                break
-        return Client(nearest.address, local=False)
+        peer = self._peer(request.remote or "")
+        if "X-Forwarded-For" not in request.headers and "Forwarded" not in request.headers:
+            return peer.itself
+        if peer.trusted:
+            for hop in reversed(self._hops(request)):
+                peer = self._peer(hop)
+                if not peer.trusted:
+                    break
+        return peer.behind_proxy
+
+    def _hops(self, request: web.BaseRequest) -> list[str]:
+        """Addresses without ports, the client's end first; `unknown` and obfuscated ones stay as they are."""
+        if self._header == "Forwarded":
+            return [_without_port(element.get("for", "unknown")) for element in request.forwarded]
+        lines = request.headers.getall("X-Forwarded-For", ())
+        return [_without_port(hop.strip()) for line in lines for hop in line.split(",")]
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
@@ -245,16 +260,6 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
     except ValueError:
         return None
     return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
-
-
-def _forwarded(elements: Iterable[Mapping[str, str]]) -> list[str]:
-    """The `for` nodes of RFC 7239, without ports; `unknown` and obfuscated ones stay as they are."""
-    return [_without_port(element.get("for", "unknown")) for element in elements]
-
-
-def _x_forwarded_for(headers: Mapping[str, str]) -> list[str]:
-    lines = headers.getall("X-Forwarded-For") if hasattr(headers, "getall") else [headers["X-Forwarded-For"]]
-    return [_without_port(hop.strip()) for line in lines for hop in line.split(",")]
 
 
 def _without_port(node: str) -> str:

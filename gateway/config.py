@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+)
 from pydantic import field_validator as validator
 from pydantic_settings import (
     BaseSettings,
@@ -112,7 +121,10 @@ class HttpConfig(Block):
     listen: str = "127.0.0.1:8080"
     trusted_proxies: tuple[Network, ...] = Field(
         default=(ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")),
-        description="Peers whose Forwarded and X-Forwarded-For headers are believed",
+        description="Peers that are believed when they say for whom they ask",
+    )
+    forwarding_header: Literal["X-Forwarded-For", "Forwarded"] = Field(
+        default="X-Forwarded-For", description="The header these proxies set (the other one is not read)"
     )
     max_body_bytes: ByteSize = Field(default=ByteSize(33 * MIB), description="Larger requests get 413")
     max_inflight_bytes: ByteSize = Field(
@@ -242,6 +254,13 @@ class Config(BaseSettings):
     def _absolute(cls, path: Path) -> Path:
         # Child processes must not depend on the directory they are started in.
         return path.expanduser().absolute()
+
+    @validator("redis")
+    @classmethod
+    def _below_data_dir(cls, redis: RedisConfig, info: ValidationInfo) -> RedisConfig:
+        files = {key: getattr(redis, key) for key in ("password_file", "sentinel_password_file")}
+        base = info.data.get("data_dir", Path())
+        return redis.model_copy(update={key: base / file for key, file in files.items() if file is not None})
 
     @property
     def public_url(self) -> str:

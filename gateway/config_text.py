@@ -13,7 +13,6 @@ from typing import Annotated, Any, Final, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 MASK: Final = "**********"
 _SECRET_KEY: Final = re.compile(r"(^|_)(secret|secrets|password|passphrase|token|key)$")
@@ -32,16 +31,18 @@ class ConfigError(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without its silent habit of keeping the last of two equal keys."""
+    """YAML whose keys are strings, and without its silent habit of keeping the last of two equal ones."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key must be a word", problem_mark=key.start_mark)
             if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"key {key.value!r} appears twice", problem_mark=key.start_mark
-                )
+                raise yaml.MarkedYAMLError(problem=f"{key.value} appears twice", problem_mark=key.start_mark)
             seen.add(key.value)
+            if key.value != "<<":
+                key.tag = "tag:yaml.org,2002:str"  # YAML 1.1 reads the keys off and no as False
         return super().construct_mapping(node, deep)
 
 
@@ -99,22 +100,23 @@ def nearest(key: str, known: Iterable[str]) -> str:
 def faults(model: type[BaseModel], error: ValidationError, prefix: Sequence[str] = ()) -> list[str]:
     """One sentence per fault, each starting with the dotted path of its key; never the value."""
     found = error.errors(include_input=False, include_context=False, include_url=False)
-    return [_fault(model, one, prefix) for one in found]
+    return [_fault(model, [*prefix], one["loc"], one["type"], one["msg"]) for one in found]
 
 
-def _fault(model: type[BaseModel], fault: ErrorDetails, prefix: Sequence[str]) -> str:
-    keys = list(prefix)
+def _fault(
+    model: type[BaseModel], keys: list[str], location: Iterable[int | str], kind: str, message: str
+) -> str:
     here: Any = model
     known: Iterable[str] = ()
-    for part in fault["loc"]:
+    for part in location:
         known = here.model_fields if _is_model(here) else ()
         here, is_key = _step(here, part)
         if is_key:
             keys.append(str(part))
     path = ".".join(keys) or "configuration"
-    if fault["type"] == "extra_forbidden":
+    if kind == "extra_forbidden":
         return f"{path}: unknown key{nearest(keys[-1], known)}"
-    return f"{path}: {fault['msg'].removeprefix('Value error, ')}"
+    return f"{path}: {message.removeprefix('Value error, ')}"
 
 
 def _is_model(annotation: Any) -> bool:

@@ -1,5 +1,5 @@
 """The one HTTP server: route, token, rate, size, then the handler; every error is RFC 9457 problem+json.
-Built on aiohttp's low-level server: its router freezes, and a catch-all route there costs a sixth of the speed.
+Built on aiohttp's low-level server: the router freezes, and a catch-all route in it is slower still.
 May not know what a handler does, and never logs an address, a query or a header.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, Final
 import structlog
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http import RawRequestMessage
+from aiohttp.http import HttpProcessingError, RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
@@ -59,6 +59,7 @@ class Call(web.Request):
         replay.feed_data(body)
         replay.feed_eof()
         self._payload = replay
+        self._cache.pop("content", None)
 
 
 class _Protocol(RequestHandler):
@@ -73,10 +74,13 @@ class _Protocol(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Only bad HTTP gets here: whatever a handler raises was answered before."""
+        """Bad HTTP; whatever a handler raises was answered before, save a connection that is gone."""
         if isinstance(exc, ConnectionError) or request.writer.output_size > 0:
             raise ConnectionError("the client is gone, or has half an answer")
-        answer = problem(HTTPStatus.BAD_REQUEST, "bad_http", "This is not a valid HTTP request.")
+        if isinstance(exc, HttpProcessingError):
+            answer = problem(HTTPStatus.BAD_REQUEST, "bad_http", "This is not a valid HTTP request.")
+        else:
+            answer = _our_fault(exc, None)
         answer.force_close()
         return answer
 
@@ -96,7 +100,7 @@ class Listener:
         self._routes = routes
         self._config = config
         self._tokens = tokens
-        self._clients = Clients(config.trusted_proxies)
+        self._clients = Clients(config.trusted_proxies, config.forwarding_header)
         self._submissions = submissions
         self._max_body = int(config.max_body_bytes)
         self._receiving = 0
@@ -276,7 +280,7 @@ def _failed(error: Exception, found: Match | NoMatch) -> web.StreamResponse:
             return try_again(error)
         case _BodyTimeoutError():
             answer = problem(408, "body_timeout", "The body did not arrive in time.")
-        case web.RequestPayloadError():
+        case web.RequestPayloadError():  # from aiohttp's Python parser; its C parser leaves it to the timer
             answer = problem(400, "bad_body", "The body is not what its headers say.")
         case web.HTTPRequestEntityTooLarge():
             return _body_too_large()
@@ -285,12 +289,16 @@ def _failed(error: Exception, found: Match | NoMatch) -> web.StreamResponse:
         case web.HTTPException():
             return problem(error.status, "refused", "The request was refused.")
         case _:
-            path = found.route.path if isinstance(found, Match) else None
-            log.error("handler_failed", route=path, exc_info=error)
-            headers = {"Retry-After": str(RETRY_AFTER)}
-            return problem(503, "failed", "We failed. Please send the same request again.", headers=headers)
+            return _our_fault(error, found.route.path if isinstance(found, Match) else None)
     answer.force_close()
     return answer
+
+
+def _our_fault(error: BaseException | None, path: str | None) -> web.Response:
+    """A bug of ours never bounces a citizen: 503, try again."""
+    log.error("handler_failed", route=path, exc_info=error)
+    headers = {"Retry-After": str(RETRY_AFTER)}
+    return problem(503, "failed", "We failed. Please send the same request again.", headers=headers)
 
 
 def _harden(answer: web.StreamResponse) -> None:

@@ -1,4 +1,4 @@
-"""What a site can choose about normalizing. May not hold anything a step needs to be correct, only preferences."""
+"""What a site can choose about normalizing. Preferences only: may not hold what a step needs to be right."""
 
 from __future__ import annotations
 

@@ -9,6 +9,10 @@ import json
 from datetime import datetime
 from typing import Final
 
+from pydantic import AwareDatetime, Field
+
+from normalizer.ticket import AttachmentRef, Model, Note, Number, TicketId, Turn
+
 ACCEPTED: Final = "org.jiesu.ticket.accepted.v1"
 FOLLOWED_UP: Final = "org.jiesu.ticket.followed_up.v1"
 DELIVERED: Final = "org.jiesu.ticket.delivered.v1"
@@ -44,3 +48,31 @@ def opening(*, type: str, source: str, time: datetime) -> bytes:
         "time": rfc3339(time),
     }
     return json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()[:-1]
+
+
+class TicketStep(Model):
+    """What every event after the accepted ticket says: which ticket, and the version this step made of it."""
+
+    ticket_id: TicketId
+    number: Number
+    version: int = Field(ge=1, description="The ticket's version after this step")
+
+
+class FollowedUp(TicketStep):
+    """Data of `followed_up`: a later message of the same matter, to be appended to the ticket."""
+
+    submission_id: TicketId = Field(description="The later message's own id, made as a ticket id is")
+    channel: str = Field(description="The channel of the later message, which may differ from the ticket's")
+    received_at: AwareDatetime
+    turn: Turn
+    attachments: tuple[AttachmentRef, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+class DeliveryOutcome(TicketStep):
+    """Data of `delivered` and `delivery_failed`: what became of an event at one destination."""
+
+    destination: str = Field(description="The destination's name in the site's configuration")
+    event_id: str = Field(description="The `id` of the event that was, or could not be, delivered")
+    at: AwareDatetime
+    detail: str | None = Field(default=None, description="Why, for operators; without personal data")

@@ -22,7 +22,7 @@ from normalizer.ticket import AttachmentRef, BlobRef, Disposition, Inbound, Raw,
 
 Step = Callable[[Inbound, Ticket], Ticket]
 
-# Order matters: masking needs clean digits, the title must be masked before it is cut, language and title need both.
+# Order matters: masking needs clean digits, titles are cut after masking, a neutral title needs the language.
 STEPS: Final[tuple[tuple[str, Callable[[NormalizerConfig], Step]], ...]] = (
     ("text", lambda config: clean_text),
     ("resident_id", lambda config: mask_resident_ids),

@@ -1,4 +1,4 @@
-"""Urgency rules: data/urgency.toml, compiled. Runs on what came in, before cleaning, so that a receipt can warn.
+"""Urgency rules: data/urgency.toml, compiled. Runs on what came in, uncleaned, so that a receipt can warn.
 
 May not learn, guess or score: a rule's words are there, in a context that does not rule them out, or not.
 """
@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import islice
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,6 +19,8 @@ from normalizer.ticket import Flag, Inbound, Speaker, Tier
 
 _REACH_BEFORE: Final = 40  # characters of the same sentence that can rule a match out
 _REACH_AFTER: Final = 40
+_LONGEST: Final = 100_000  # characters looked at: hostile input must not hold the server up
+_MOST_MATCHES: Final = 100  # per rule, for the same reason
 
 
 class _Data(BaseModel):
@@ -25,8 +28,8 @@ class _Data(BaseModel):
 
 
 class Context(_Data):
-    """A way of speaking about a danger that is not there now. `before` is searched in the sentence up to the match,
-    `after` in the rest of it."""
+    """A way of speaking about a danger that is not there now. `before` is searched in the sentence up to the
+    match, `after` in the rest of it."""
 
     name: str
     before: re.Pattern[str]
@@ -34,10 +37,10 @@ class Context(_Data):
 
 
 class Rule(_Data):
-    """One danger or outage: any of its words, with `needs` in the same sentence, unless the context rules it out.
+    """One danger or outage: any of its words, with `needs` in the same sentence, unless a context voids it.
 
-    Each alternative starts with a literal character and has no `|` at its top level: the first characters make the
-    quick test. Latin words match as whole words.
+    Each alternative starts with a literal character and has no `|` at its top level: the first characters
+    make the quick test. Latin words match as whole words.
     """
 
     code: str
@@ -69,7 +72,7 @@ class RuleBook(_Data):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule whose words are there; `ruled_out_by` names the context that voids every occurrence, if one does."""
+    """A rule whose words are there; `ruled_out_by` names the context that voids every occurrence."""
 
     rule: Rule
     ruled_out_by: str | None
@@ -90,7 +93,9 @@ def _compile(rules: Iterable[Rule]) -> _Group:
         for word in rule.any:
             tails.setdefault(word[0], []).append(word[1:])
     # One branch per first character: the engine then skips to candidates by a character set.
-    return _Group(re.compile("|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in tails.items())), compiled)
+    return _Group(
+        re.compile("|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in tails.items())), compiled
+    )
 
 
 def _whole(word: str) -> str:
@@ -113,13 +118,13 @@ _FOLD: Final[dict[str, str]] = {
     **{chr(code): chr(code - 0xFEE0 + 0x20) for code in range(0xFF21, 0xFF3B)},
 }
 _FOLDABLE: Final = re.compile(f"[{''.join(_FOLD)}]")
-_SPREAD: Final = re.compile("[ \t\r\n\u00a0\u3000]+(?=[\u4e00-\u9fff])")
+_SPREAD: Final = re.compile("[ \t\r\n\u00a0\u3000]{1,8}(?=[\u4e00-\u9fff])")  # bounded: runs stay linear
 _SENTENCE_END: Final = re.compile(r"[。！？!?；;\n]|\.\s")
 
 
 def alarms(inbound: Inbound) -> tuple[Flag, ...]:
-    """The flags that must reach the sender at once: those of every danger the words name now, and `emergency` when
-    the channel set it. Empty for an ordinary request."""
+    """The flags that must reach the sender at once: those of every danger the words name now, and `emergency`
+    when the channel set it. Empty for an ordinary request."""
     text = _matter(inbound)
     hits = _hits(text)
     told = tuple(flag for flag in inbound.flags if flag is Flag.EMERGENCY)
@@ -127,7 +132,7 @@ def alarms(inbound: Inbound) -> tuple[Flag, ...]:
 
 
 def emergency_numbers(matter: Inbound | str) -> tuple[str, ...]:
-    """The emergency numbers to call for the dangers named, the first to call first; empty when there is none."""
+    """The numbers to call for the dangers named, the first to call first; empty when there is none."""
     text = matter if isinstance(matter, str) else _matter(matter)
     return tuple(dict.fromkeys(number for rule in _hits(text) for number in rule.call))
 
@@ -146,7 +151,8 @@ def _matter(inbound: Inbound) -> str:
     """What the citizen said; an agent who names an emergency number must not raise an alarm."""
     ours = (Speaker.AGENT, Speaker.SYSTEM)
     spoken = (turn.text for turn in inbound.conversation if turn.speaker not in ours)
-    return "。".join((inbound.title or "", inbound.text, *spoken))  # a sentence end: one must not explain the other
+    # Joined by a sentence end, so that one does not explain the other.
+    return "。".join((inbound.title or "", inbound.text, *spoken))[:_LONGEST]
 
 
 def _fold(text: str) -> str:
@@ -169,7 +175,7 @@ def _scan(text: str, group: _Group) -> list[Finding]:
     findings = []
     for rule, words in group.rules:
         verdicts = []
-        for found in words.finditer(text):
+        for found in islice(words.finditer(text), _MOST_MATCHES):
             sentence = _sentence(text, found)
             if _applies(rule, found[0], *sentence):
                 verdicts.append(_ruled_out(rule, *sentence))

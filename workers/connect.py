@@ -280,8 +280,10 @@ def _parse_sentinels(url: str) -> _Master:
 
 
 def refuse_unfit(info: Mapping[str, Any]) -> None:
+    """Raises UnfitServerError when a server that answers this to INFO cannot hold the queue."""
     product, version = _product(info)
-    if info.get("redis_mode") == "sentinel":
+    mode = info.get("redis_mode") or info.get("server_mode")  # Redis' name, Valkey's name
+    if mode == "sentinel":
         raise UnfitServerError(
             "sentinel", "this is a Sentinel: write redis+sentinel://host:port/name-of-the-master"
         )

@@ -39,6 +39,9 @@ SOCKET_PATH_MAX = 103 if sys.platform == "darwin" else 107
 
 FIRST_DELAY, LONGEST_DELAY, STEADY = 0.1, 5.0, 10.0
 LOOK_EVERY = 0.1
+HEAD_START = (
+    1.0  # seconds in which only the owner starts a missing server, so that the one who may stop it reaps it
+)
 LOG_MAX = 1 << 20
 
 log = structlog.get_logger(__name__)
@@ -207,23 +210,25 @@ class EmbeddedValkey:
     def _attempts(self) -> Iterator[float]:
         """Sees to it that a server is there, then yields the pause before the next look, short ones first."""
         launched, pause = False, 0.004
-        self._heard = time.monotonic()
+        self._heard = begun = time.monotonic()
         while time.monotonic() < self._heard + self._patience:
             code = self._reap()
             if launched and code is not None:
                 raise ValkeyError(f"the server ended with code {code}; see {self.directory / LOG}")
-            launched = self._launch_if_free() or launched
+            launched = self._launch_if_free(begun + HEAD_START) or launched
             yield pause
             pause = min(pause * 1.2, 0.25)
 
     def _silence(self) -> ValkeyError:
         return ValkeyError(f"the server on {self.directory} does not answer; see {self.directory / LOG}")
 
-    def _launch_if_free(self) -> bool:
+    def _launch_if_free(self, owners_until: float) -> bool:
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self._owner is None:
                 self._owner = _take(self.directory / OWNER)
+            if self._owner is None and time.monotonic() < owners_until:
+                return False
             fd = _take(self.directory / LOCK)
             if fd is None:
                 return False

@@ -17,6 +17,7 @@ from normalizer.ticket import Inbound, Note, ReplyAddress, Requester, Ticket
 STEP: Final = "contact"
 _SHOWS_EXTENSION = re.compile(r"\d\D*(?:转|轉|分机|分機)\D*\d")
 _LONGEST_PHONE = 40  # characters; longer is not a phone number, and not worth parsing
+_LONGEST_EMAIL = 254  # octets of a path without its brackets (RFC 5321 section 4.5.3.1.3)
 _EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+")
 
 
@@ -29,7 +30,9 @@ def understand_contact(inbound: Inbound, draft: Ticket, *, region: str) -> Ticke
     requester = given.model_copy(update={"phone": phone, "email": email})
     reply_to = _addresses(draft.channel, requester, email=written, phone=dialled)
     if not reply_to:
-        notes.append(Note(step=STEP, code="no_reply_address", detail="no address to which an answer can be sent"))
+        notes.append(
+            Note(step=STEP, code="no_reply_address", detail="no address to which an answer can be sent")
+        )
     return draft.model_copy(
         update={
             "requester": requester.model_copy(update={"reply_to": reply_to}),
@@ -39,8 +42,8 @@ def understand_contact(inbound: Inbound, draft: Ticket, *, region: str) -> Ticke
 
 
 def e164(phone: str, region: str) -> str | None:
-    """E.164 of `phone` as dialled in `region`; None when it is no valid number there or carries an extension (which
-    E.164 cannot hold). National service numbers (400…) count as valid."""
+    """E.164 of `phone` as dialled in `region`; None when it is no valid number there or carries an extension
+    (which E.164 cannot hold). National service numbers (400…) count as valid."""
     if len(phone) > _LONGEST_PHONE or _SHOWS_EXTENSION.search(phone):
         return None
     try:
@@ -58,31 +61,40 @@ def _phone(given: str | None, region: str, notes: list[Note]) -> tuple[str | Non
         return None, None
     dialled = e164(given, region)
     if dialled is None:
-        notes.append(Note(step=STEP, code="phone_not_understood", detail="kept as written: not one complete number"))
+        notes.append(
+            Note(step=STEP, code="phone_not_understood", detail="kept as written: not one complete number")
+        )
     return dialled or given, dialled
 
 
 def _email(given: str | None, notes: list[Note]) -> tuple[str | None, str | None]:
-    """The mail address for the ticket, and the one that can be written to. The local part keeps its case, which only
-    the receiving host may interpret (RFC 5321 section 2.4)."""
+    """The mail address for the ticket, and the one that can be written to. The local part keeps its case,
+    which only the receiving host may interpret (RFC 5321 section 2.4)."""
     if not given:
         return None, None
-    folded = unicodedata.normalize("NFKC", given)  # people type ＠ and ． with a Chinese keyboard
-    if not _EMAIL.fullmatch(folded):
-        notes.append(Note(step=STEP, code="email_not_understood", detail="kept as written: not one mail address"))
+    folded = unicodedata.normalize(
+        "NFKC", given[: _LONGEST_EMAIL + 1]
+    )  # people type ＠ and ． with a Chinese keyboard
+    if len(folded) > _LONGEST_EMAIL or not _EMAIL.fullmatch(folded):
+        notes.append(
+            Note(step=STEP, code="email_not_understood", detail="kept as written: not one mail address")
+        )
         return given, None
     local, _, domain = folded.partition("@")
     address = f"{local}@{domain.lower()}"
     return address, address
 
 
-def _addresses(channel: str, requester: Requester, *, email: str | None, phone: str | None) -> tuple[ReplyAddress, ...]:
-    """What the source asked for, then the way the request came, then mail, then phone; each once."""
-    found = [ReplyAddress(channel=handle.platform, address=handle.id) for handle in requester.handles]
+def _addresses(
+    channel: str, requester: Requester, *, email: str | None, phone: str | None
+) -> tuple[ReplyAddress, ...]:
+    """What the source asked for, then the way the request came, then mail, phone, accounts; each once."""
+    found = []
     if email:
         found.append(ReplyAddress(channel="email", address=email))
     if phone:
         found.append(ReplyAddress(channel="phone", address=phone))
+    found += [ReplyAddress(channel=handle.platform, address=handle.id) for handle in requester.handles]
     found.sort(key=lambda address: address.channel != channel)
     every = [address for address in (*requester.reply_to, *found) if address.channel and address.address]
     return tuple({(address.channel, address.address): address for address in every}.values())

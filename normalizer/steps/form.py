@@ -1,4 +1,4 @@
-"""What the citizen filled in is taken as said: kind and category by their own choice, confidentiality as a flag.
+"""What the citizen filled in is taken as said: kind and category as chosen, confidentiality as a flag.
 
 May not look at the free text.
 """
@@ -16,7 +16,8 @@ METHOD: Final = "requester"
 
 def take_form(inbound: Inbound, draft: Ticket) -> Ticket:
     """Fill kind, category (method `requester`, confidence 1) and the flag `confidential`."""
-    notes, update = [], {}
+    notes: list[Note] = []
+    update: dict[str, object] = {}
     if inbound.kind is not None:
         update["kind"] = inbound.kind
         notes.append(Note(step=STEP, code="kind_given", detail=f"the requester chose {inbound.kind.value}"))

@@ -13,7 +13,7 @@ STEP: Final = "language"
 
 _DATA = tomllib.loads(files("normalizer").joinpath("data/scripts.toml").read_text("utf-8"))
 _SAMPLE = 2_000  # characters: enough to tell a script
-_LINKS = re.compile(r"(?:https?://|www\.)[!-~]+|[!-?A-~]+@[!-?A-~]+")
+_LINKS = re.compile(r"(?:https?://|www\.)[!-~]+|[!-?A-~]{1,64}@[!-?A-~]+")
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]+")
@@ -28,7 +28,9 @@ _OTHERS: Final = {
     "mongolian": re.compile("[\u1800-\u18af]+"),
     "cyrillic": re.compile("[\u0400-\u04ff]+"),
 }
-_ANY_OTHER = re.compile("[\u0400-\u04ff\u0620-\u06ff\u0f00-\u0fff\u1100-\u11ff\u1800-\u18af\u3041-\u30ff\uac00-\ud7a3\ufb50-\ufdff\ufe70-\ufefc]")
+_ANY_OTHER = re.compile(
+    "[\u0400-\u04ff\u0620-\u06ff\u0f00-\u0fff\u1100-\u11ff\u1800-\u18af\u3041-\u30ff\uac00-\ud7a3\ufb50-\ufdff\ufe70-\ufefc]"
+)
 # Letters that only this language uses among those we expect in its script: tag -> (must have, must not have).
 _UYGHUR = re.compile("[\u06d5\u06d0\u06c6\u06c8\u06c7\u06ad]")
 _MONGOLIAN_CYRILLIC = re.compile("[\u04e8\u04e9\u04ae\u04af]")

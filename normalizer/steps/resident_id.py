@@ -15,8 +15,8 @@ from normalizer.ticket import Inbound, Note, Ticket
 
 STEP: Final = "resident_id"
 
-# GB 11643-1999: 6 digits of place, 8 of birth date, 3 of order, check character (ISO 7064 MOD 11-2). People write
-# blanks or hyphens between the groups, or between all digits.
+# GB 11643-1999: 6 digits of place, 8 of birth date, 3 of order, check character (ISO 7064 MOD 11-2). People
+# write blanks or hyphens between the groups, or between all digits.
 _GAP = r"[\s-]?"
 _PARTS = (
     r"(?<![0-9])[1-9]",
@@ -32,7 +32,7 @@ _CANDIDATE = re.compile(_GAP.join(_PARTS))
 
 
 def mask(text: str) -> tuple[str, int]:
-    """`text` with every valid number reduced to its first 3 and last 2 characters, and how many there were."""
+    """`text` with every valid number reduced to its first 3 and last 2 characters, and their count."""
     found = 0
 
     def hide(candidate: re.Match[str]) -> str:
@@ -71,7 +71,7 @@ def mask_resident_ids(inbound: Inbound, draft: Ticket) -> Ticket:
 
 
 def _is_valid(number: str) -> bool:
-    """Check digit and calendar date. The place is not looked up: merged and renamed counties must not leak."""
+    """Check digit and calendar date. The place is not looked up: a county renamed since must not leak."""
     try:
         date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
     except ValueError:

@@ -1,6 +1,6 @@
 """A title of at most TITLE_MAX characters: the given one, else the first sentence. Never empty.
 
-May not summarise: every word is the citizen's, except the catalogue's neutral title when there is no word at all.
+May not summarise: every word is the citizen's, except the catalogue's neutral title when there are no words.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ STEP: Final = "title"
 _UNTITLED: Final[dict[str, str]] = tomllib.loads(
     files("normalizer").joinpath("data/catalogue.toml").read_text("utf-8")
 )["untitled"]
-_GREETING = 8  # characters: a first sentence shorter than this says nothing yet ("你好！"), the next one joins it
+_GREETING = (
+    8  # characters: a first sentence shorter than this says nothing yet ("你好！"), the next one joins it
+)
 _SENTENCE_END = re.compile(r"[。！？!?；;\n]+[”』」’\")]*|\.(?=\s|$)")
 _CLAUSE_END = re.compile(r"[，,、：:；;。！？!?\s]")
 _ELLIPSIS: Final = "…"
 
 
 def shorten(text: str, limit: int = TITLE_MAX) -> str:
-    """`text` on at most `limit` characters; a longer one ends at a boundary in its second half, with an ellipsis."""
+    """`text` on at most `limit` characters; a longer one ends at a boundary in its second half, with "…"."""
     if len(text) <= limit:
         return text
     head = text[: limit - 1]
@@ -33,7 +35,7 @@ def shorten(text: str, limit: int = TITLE_MAX) -> str:
 
 
 def first_sentence(text: str) -> str:
-    """The first sentence of `text` that says something, on one line; short greetings are joined to what follows."""
+    """The first sentence of `text`, on one line; a short greeting is joined to what follows."""
     for end in _SENTENCE_END.finditer(text):
         if end.end() >= _GREETING:
             text = text[: end.start()] if end[0].strip() in {"", "。", ".", ";", "；"} else text[: end.end()]
@@ -48,7 +50,11 @@ def give_title(inbound: Inbound, draft: Ticket) -> Ticket:
     elif draft.text:
         title, code, detail = first_sentence(draft.text), "from_text", "first sentence of the text"
     elif spoken := _first_words(draft):
-        title, code, detail = first_sentence(spoken), "from_conversation", "first sentence of the conversation"
+        title, code, detail = (
+            first_sentence(spoken),
+            "from_conversation",
+            "first sentence of the conversation",
+        )
     else:
         title = _UNTITLED.get(draft.requester.language or "", _UNTITLED["default"])
         code, detail = "neutral", "there are no words to make a title of"

@@ -1,4 +1,4 @@
-"""Turns what the urgency rules found into the ticket's tier, reasons and flags. May not hold a rule itself."""
+"""Turns what the urgency rules found into tier, reasons and flags. May not hold a rule itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ORDER: Final = (Tier.IMMEDIATE, Tier.HOURS_2, Tier.HOURS_24, Tier.DAYS_7)
 
 
 def judge_urgency(inbound: Inbound, draft: Ticket) -> Ticket:
-    """Fill urgency and add flags; reads what came in, so that ticket and receipt agree (`normalizer.alarms`)."""
+    """Fill urgency and add flags; reads what came in, as `normalizer.alarms` did for the receipt."""
     findings = assess(inbound)
     hits = [finding.rule for finding in findings if finding.ruled_out_by is None]
     tiers, reasons = [rule.tier for rule in hits], [rule.code for rule in hits]
@@ -24,7 +24,9 @@ def judge_urgency(inbound: Inbound, draft: Ticket) -> Ticket:
     notes = [
         Note(step=STEP, code=f"{finding.rule.code}_ruled_out", detail=f"context: {finding.ruled_out_by}")
         if finding.ruled_out_by
-        else Note(step=STEP, code=finding.rule.code, detail=f"tier {finding.rule.tier.value} by the rule's words")
+        else Note(
+            step=STEP, code=finding.rule.code, detail=f"tier {finding.rule.tier.value} by the rule's words"
+        )
         for finding in findings
     ]
     return draft.model_copy(

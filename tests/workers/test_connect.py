@@ -1,4 +1,4 @@
-"""Connections: real servers, a real Sentinel, a real Cluster node; and every way in which Redis can be away."""
+"""Connections: real servers, a real Sentinel, a real Cluster node; every way in which Redis can be away."""
 
 from __future__ import annotations
 
@@ -42,12 +42,13 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def answers(port: int) -> bool:
-    with contextlib.suppress(redis.ConnectionError, redis.TimeoutError), connect(at(port), Path()) as client:
-        with contextlib.suppress(redis.ResponseError):
-            client.ping()
-        return True
-    return False
+def wait_for(port: int) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            return
+        assert time.monotonic() < deadline, "the server did not start"
+        time.sleep(0.01)
 
 
 def at(port: int, **more: object) -> RedisConfig:
@@ -69,10 +70,7 @@ def server(short_tmp: Path) -> Iterator[Starter]:
                 stdout=subprocess.DEVNULL,
             )
         )
-        deadline = time.monotonic() + 10
-        while not answers(port):
-            assert time.monotonic() < deadline, "the server did not start"
-            time.sleep(0.01)
+        wait_for(port)
         return port
 
     yield start
@@ -165,16 +163,15 @@ async def test_the_password_comes_from_its_file(server: Starter, short_tmp: Path
 # --- nothing is sent twice ---
 
 
-@pytest.fixture
-def losing_replies(server: Starter) -> Iterator[tuple[int, int]]:
-    """A server, and a proxy before it that passes every command on but hangs up instead of bringing an XADD's
-    reply: (port of the proxy, port of the server)."""
-    behind = server()
-    listener = socket.create_server(("127.0.0.1", 0))
+@contextlib.contextmanager
+def losing_replies(listener: socket.socket, behind: Path) -> Iterator[None]:
+    """A proxy before the server at the socket `behind`: it passes every command on, but hangs up instead of
+    bringing an XADD's reply."""
     threads: list[threading.Thread] = []
 
     def carry(near: socket.socket) -> None:
-        with near, socket.create_connection(("127.0.0.1", behind)) as far:
+        with near, socket.socket(socket.AF_UNIX) as far:
+            far.connect(str(behind))
             while data := near.recv(65536):
                 far.sendall(data)
                 reply = far.recv(65536)
@@ -191,23 +188,36 @@ def losing_replies(server: Starter) -> Iterator[tuple[int, int]]:
 
     serving = threading.Thread(target=serve)
     serving.start()
-    yield int(listener.getsockname()[1]), behind
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-    for thread in [serving, *threads]:
-        thread.join(timeout=5)
+    try:
+        yield
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for thread in [serving, *threads]:
+            thread.join(timeout=5)
 
 
-async def test_a_write_whose_reply_was_lost_is_not_sent_again(losing_replies: tuple[int, int]) -> None:
-    """redis-py's default retries applied one XADD eleven times."""
-    proxy, behind = losing_replies
-    with connect(at(proxy), Path()) as client:
-        assert is_away(await asyncio.to_thread(error_of, lambda: client.xadd("s", {"a": 1})))
-    async with connect_async(at(proxy), Path()) as client_async:
-        with pytest.raises(redis.ConnectionError):
-            await client_async.xadd("s", {"a": 2})
-    with connect(at(behind), Path()) as direct:
-        assert direct.xlen("s") == 2
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
+async def test_a_write_whose_reply_was_lost_is_not_sent_again(
+    valkey: ValkeyServer, short_tmp: Path, family: socket.AddressFamily
+) -> None:
+    """redis-py's default retries applied one XADD eleven times. By URL, and as the embedded server."""
+    listener = socket.socket(family)
+    if family == socket.AF_INET:
+        listener.bind(("127.0.0.1", 0))
+        config = at(listener.getsockname()[1])
+    else:
+        listener.bind(str(short_tmp / "valkey.sock"))
+        config = RedisConfig()
+    listener.listen()
+    with losing_replies(listener, valkey.socket):
+        with connect(config, short_tmp) as client:
+            error = await asyncio.to_thread(error_of, lambda: client.xadd("s", {"a": 1}))
+        async with connect_async(config, short_tmp) as client_async:
+            with pytest.raises(redis.ConnectionError):
+                await client_async.xadd("s", {"a": 2})
+    assert is_away(error)
+    assert valkey.client().xlen("s") == 2
 
 
 # --- Sentinel ---
@@ -215,7 +225,7 @@ async def test_a_write_whose_reply_was_lost_is_not_sent_again(losing_replies: tu
 
 @pytest.fixture
 def sentinel(short_tmp: Path) -> Iterator[Starter]:
-    """Starts a Sentinel watching the master at `port` under the name `hotline`; returns the Sentinel's port."""
+    """Starts a Sentinel that watches the master at `port` as `hotline`; returns the Sentinel's port."""
     running: list[subprocess.Popen[bytes]] = []
 
     def start(port: int, *lines: str) -> int:
@@ -226,10 +236,7 @@ def sentinel(short_tmp: Path) -> Iterator[Starter]:
             + "".join(f"{line}\n" for line in lines)
         )
         running.append(subprocess.Popen([server_binary(), conf, "--sentinel"], stdout=subprocess.DEVNULL))
-        deadline = time.monotonic() + 10
-        while not answers(own):
-            assert time.monotonic() < deadline, "the Sentinel did not start"
-            time.sleep(0.01)
+        wait_for(own)
         return own
 
     yield start
@@ -293,6 +300,29 @@ async def test_passwords_of_sentinel_and_server_are_kept_apart(
         assert is_away(error_of(lambda: unknown_to_sentinel.set("k", "v")))
 
 
+async def test_a_closed_client_leaves_no_connection_to_the_sentinel(
+    server: Starter, sentinel: Starter
+) -> None:
+    """redis-py closes only those to the master."""
+    port = sentinel(server())
+    config = RedisConfig(url=f"redis+sentinel://127.0.0.1:{port}/hotline/0")
+    client, client_async = connect(config, Path()), connect_async(config, Path())
+    with connect(at(port), Path()) as asked:
+
+        def strangers() -> int:
+            return [c["cmd"] for c in asked.execute_command("CLIENT LIST")].count("sentinel|masters")
+
+        client.ping()
+        await client_async.ping()
+        assert strangers() == 2
+        client.close()
+        await client_async.aclose()
+        deadline = time.monotonic() + 5
+        while strangers():
+            assert time.monotonic() < deadline, "still connected"
+            await asyncio.sleep(0.01)
+
+
 def test_a_master_that_no_sentinel_knows_is_away(server: Starter, sentinel: Starter) -> None:
     url = f"redis+sentinel://127.0.0.1:{sentinel(server())}/other/0"
     with connect(RedisConfig(url=url), Path()) as client:
@@ -340,7 +370,7 @@ def test_the_run_id_changes_with_a_restart(own_valkey: ValkeyServer) -> None:
 
 
 def test_a_server_that_does_not_let_us_read_settings_tells_the_rest(server: Starter) -> None:
-    port = server("--user", "default on nopass ~* +@all -config")
+    port = server("--user", "default", "on", "nopass", "~*", "+@all", "-config")
     with connect(at(port), Path()) as client:
         assert error_code(error_of(lambda: client.config_get("appendfsync"))) == "NOPERM"
         facts = check_server(client)
@@ -349,7 +379,7 @@ def test_a_server_that_does_not_let_us_read_settings_tells_the_rest(server: Star
 
 
 async def test_a_cluster_is_refused_with_the_reason(server: Starter) -> None:
-    port = server("--cluster-enabled", "yes")
+    port = server("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
     with (
         connect(at(port), Path()) as client,
         pytest.raises(UnfitServerError, match="Redis Cluster cannot") as caught,
@@ -414,7 +444,6 @@ def test_a_full_memory_is_away_also_inside_a_script_and_a_pipeline(own_valkey: V
     client = own_valkey.client()
     client.config_set("maxmemory", 1)
     writing = "#!lua\nreturn redis.call('SET', KEYS[1], 1)"
-    told = "#!lua flags=allow-oom\nlocal r = redis.pcall('SET', KEYS[1], 1) return r.err"
     for command in (
         lambda: client.set("k", 1),
         lambda: client.eval(writing, 1, "k"),
@@ -423,7 +452,6 @@ def test_a_full_memory_is_away_also_inside_a_script_and_a_pipeline(own_valkey: V
     ):
         error = error_of(command)
         assert (error_code(error), is_away(error)) in {("OOM", True), ("EXECABORT", True)}
-    assert reply_code(client.eval(told, 1, "k")) in {"OOM", ""}
 
 
 def test_replicas_and_servers_without_replicas_are_away(server: Starter) -> None:
@@ -464,7 +492,7 @@ def test_missing_rights_are_away(server: Starter, short_tmp: Path) -> None:
     (short_tmp / "wrong").write_text("wrong")
     with connect(at(port, password_file=short_tmp / "wrong"), Path()) as client:
         mistaken = error_of(lambda: client.set("k", 1))
-    readers = server("--user", "default on nopass ~* +@all -@write")
+    readers = server("--user", "default", "on", "nopass", "~*", "+@all", "-@write")
     with connect(at(readers), Path()) as client:
         reader = error_of(lambda: client.set("k", 1))
     assert [error_code(e) for e in (stranger, mistaken, reader)] == ["NOAUTH", "WRONGPASS", "NOPERM"]
@@ -474,9 +502,7 @@ def test_missing_rights_are_away(server: Starter, short_tmp: Path) -> None:
 def test_a_server_busy_with_a_script_is_away(own_valkey: ValkeyServer) -> None:
     client, other = own_valkey.client(), own_valkey.client()
     client.config_set("busy-reply-threshold", 20)
-    endless = threading.Thread(
-        target=lambda: pytest.raises(redis.ResponseError, other.eval, "while true do end", 0)
-    )
+    endless = threading.Thread(target=lambda: error_of(lambda: other.eval("while true do end", 0)))
     endless.start()
     try:
         deadline = time.monotonic() + 10
@@ -507,17 +533,19 @@ def test_a_server_loading_its_data_is_away(own_valkey: ValkeyServer, short_tmp: 
     starting = threading.Thread(target=loading.start)
     starting.start()
     seen: list[redis.RedisError] = []
-    with connect(RedisConfig(), own_valkey.directory) as client:
-        while not any(error_code(error) == "LOADING" for error in seen) and starting.is_alive():
-            with contextlib.suppress(AssertionError):
+    try:
+        with connect(RedisConfig(), own_valkey.directory) as client:
+            while starting.is_alive() and "LOADING" not in map(error_code, seen):
                 try:
                     client.get("k1")
                 except redis.RedisError as error:
                     seen.append(error)
+            starting.join(timeout=10)
+            assert client.get("k1") == b"1"
+    finally:
         starting.join(timeout=10)
-        assert client.get("k1") == b"1"
-    loading.stop()
-    assert "LOADING" in {error_code(error) for error in seen}
+        loading.stop()
+    assert "LOADING" in map(error_code, seen)
     assert all(is_away(error) for error in seen)
 
 

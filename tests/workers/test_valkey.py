@@ -214,7 +214,22 @@ def test_many_owners_starting_at_once_start_one_server(short_tmp: Path, opened: 
     with ThreadPoolExecutor(6) as pool:
         endpoints = list(pool.map(lambda owner: owner.start(), owners))
     assert len({endpoint.pid for endpoint in endpoints}) == 1
-    assert sorted(endpoint.attached for endpoint in endpoints) == [False] + [True] * 5
+    assert [endpoint.attached for endpoint in endpoints] == [not owner.is_owner for owner in owners]
+    assert [owner.is_owner for owner in owners].count(True) == 1
+
+
+def test_an_owner_that_does_not_care_does_not_keep_others_from_starting_the_server(
+    short_tmp: Path, opened: Opener
+) -> None:
+    idle, eager = opened(short_tmp), opened(short_tmp)
+    first = idle.start()
+    os.kill(first.pid, signal.SIGKILL)
+    second = eager.start()
+    assert (second.attached, second.pid != first.pid) == (False, True)
+    idle.stop()
+    assert not eager.is_running()
+    assert eager.start().pid != second.pid
+    assert eager.is_owner
 
 
 def test_the_server_outlives_a_killed_owner_and_the_next_one_takes_it_over(

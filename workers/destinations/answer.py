@@ -53,15 +53,13 @@ def pause(answer: Answer) -> float | None:
 
 
 async def drain(response: aiohttp.ClientResponse) -> None:
-    """Read a short body to its end so that the connection can be used again; drop the connection of a long,
-    slow or broken one. The answer is known by then, so nothing here fails."""
+    """Read a short body to its end so that the connection can be used again; aiohttp drops the connection of
+    one not read to its end. The answer is known by then, so nothing here fails."""
     left = MAX_BODY
     with suppress(aiohttp.ClientError, OSError):  # OSError covers TimeoutError
         async with asyncio.timeout(_DRAIN_TIMEOUT):
             while left > 0 and (chunk := await response.content.read(left)):
                 left -= len(chunk)
-    if not response.content.at_eof():
-        response.close()
 
 
 def _asked_pause(answer: Answer) -> float | None:

@@ -38,8 +38,6 @@ class SeenIndex:
 
     def __init__(self, path: Path) -> None:
         self._path = _index_path(path)
-        if not self._path.exists():
-            discard(path)  # the log of a lost index must not be replayed into a new one
         self._connection = sqlite3.connect(self._path, timeout=_WAIT, isolation_level=None)
         try:
             self._connection.execute("PRAGMA journal_mode=WAL")

@@ -1,6 +1,6 @@
 """Run as a script: processes that append events to a delivered file, and die where they are told.
 
-append PATH FIRST COUNT SHARED   deliver COUNT events of its own from FIRST, each with one of SHARED common ones
+append PATH FIRST COUNT SHARED   deliver COUNT events of its own from FIRST, each with one of SHARED common
 die PATH NUMBER POINT            deliver event NUMBER and be killed at POINT
 storm PATH SECONDS               two processes append, are killed at random moments and started again
 """
@@ -67,7 +67,7 @@ def die(path: str, number: str, point: str) -> None:
             case "before_write":
                 os.write = killed
             case "half_written":
-                os.write = lambda file, data: killed(write(file, data[: len(data) // 2]))
+                os.write = lambda file, data: killed(write(file, bytes(data)[: memoryview(data).nbytes // 2]))
             case "written":
                 os.write = after(write)
             case "synced":
@@ -124,4 +124,5 @@ def start(path: str, numbers: list[int]) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    {"append": append, "die": die, "storm": storm}[sys.argv[1]](*sys.argv[2:])
+    commands: dict[str, Callable[..., None]] = {"append": append, "die": die, "storm": storm}
+    commands[sys.argv[1]](*sys.argv[2:])

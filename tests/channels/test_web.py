@@ -1,0 +1,411 @@
+"""The web channel keeps the contract of every channel, and its API says exactly what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import zlib
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
+from uuid import uuid4
+
+import pytest
+from aiohttp import ClientResponse, ClientSession, FormData
+from PIL import Image
+
+from channels.fake_host import FakeHost
+from channels.testing import ChannelContract
+from channels.web import Web, WebConfig, follow_up_raw
+from channels.web.models import KindWord
+from normalizer import Kind, Rejected, TryAgain
+from normalizer.identity import number
+from normalizer.ticket import Raw
+
+NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
+NUMBER = number(NOW.date(), 0, 7)
+CITIZEN = {"name": "欧阳测试", "phone": "13800138000", "email": "ouyang@example.com"}
+API = "/api/v1/requests"
+
+
+def raw(body: bytes | dict[str, Any], content_type: str = "application/json", **meta: str) -> Raw:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Raw(
+        channel="web", source_id="post:1", received_at=NOW, body=content, content_type=content_type, meta=meta
+    )
+
+
+class TestWeb(ChannelContract):
+    channel = Web
+    path = API
+    private = tuple(CITIZEN.values())
+    corpus = Path(__file__).parents[1] / "corpus/web"
+
+    def example(self, n: int) -> Raw:
+        body = {"text": f"五一北路 {n} 号门口的路灯坏了", **CITIZEN}
+        return Raw(
+            channel="web",
+            source_id=f"k{n}",
+            received_at=NOW,
+            body=json.dumps(body).encode(),
+            content_type="application/json",
+        )
+
+    def bad_example(self) -> Raw:
+        return raw(
+            {"text": "", "kind": CITIZEN["name"], "place": {"lat": CITIZEN["phone"]}, "email": "欧阳测试"}
+        )
+
+    def headers(self, raw: Raw) -> Mapping[str, str]:
+        return {"Idempotency-Key": f'"{raw.source_id}"'}
+
+
+async def faults(response: ClientResponse) -> list[tuple[str, str]]:
+    assert response.content_type == "application/problem+json"
+    problem = await response.json(content_type=None)
+    assert problem["status"] == response.status
+    return [(error["pointer"], error["code"]) for error in problem["errors"]]
+
+
+def picture() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8), (1, 2, 3)).save(out, "PNG")
+    return out.getvalue()
+
+
+# parse
+
+
+def test_the_words_for_kind_are_the_ticket_s() -> None:
+    assert set(get_args(KindWord)) == {kind.value for kind in Kind}
+
+
+def test_the_same_content_has_one_digest_however_it_is_written() -> None:
+    web = Web(WebConfig())
+    written = [
+        raw(b'{"text":"a","title":"b","anonymous":false}'),
+        raw(b'{ "title": "b", "text": "\\u0061", "phone": null }'),
+        raw(b"title=b&text=a", "application/x-www-form-urlencoded"),
+        *(
+            raw(
+                f'--{boundary}\r\nContent-Disposition: form-data; name="text"\r\n\r\na\r\n--{boundary}\r\n'
+                f'Content-Disposition: form-data; name="title"\r\n\r\nb\r\n--{boundary}--\r\n'.encode(),
+                f"multipart/form-data; boundary={boundary}",
+            )
+            for boundary in ("X", "Y")
+        ),
+    ]
+    assert len({web.parse(one).digest for one in written}) == 1
+    assert web.parse(raw(b'{"text":"a","title":"c"}')).digest != web.parse(written[0]).digest
+
+
+def test_a_follow_up_names_its_ticket_and_its_sender() -> None:
+    inbound = Web(WebConfig()).parse(raw({"text": "又坏了", "code": "abcd2345"}, follows=NUMBER))
+    assert inbound.threads == (f"number:{NUMBER}",)
+    assert inbound.senders == ("code:ABCD2345",)
+    assert inbound.text == "又坏了"
+
+
+def test_a_follow_up_to_a_misread_number_is_refused() -> None:
+    wrong = NUMBER[:-1] + str((int(NUMBER[-1]) + 1) % 10)
+    with pytest.raises(Rejected) as caught:
+        Web(WebConfig()).parse(raw({"text": "x", "code": "ABCD2345"}, follows=wrong))
+    assert caught.value.code == "number_invalid"
+
+
+def test_the_progress_page_s_follow_up_is_the_api_s() -> None:
+    submission = str(uuid4())
+    made = follow_up_raw(
+        number=NUMBER,
+        code=" abcd2345 ",
+        text="第一行\r\n第二行\ud800",
+        submission_id=submission,
+        received_at=NOW,
+    )
+    inbound = Web(WebConfig()).parse(made)
+    assert made.source_id == f"form:{submission}"
+    assert inbound.text == "第一行\n第二行?"
+    assert inbound.senders == ("code:ABCD2345",)
+    assert (
+        inbound.digest
+        == Web(WebConfig()).parse(raw({"text": "第一行\n第二行?", "code": "abcd2345"}, follows=NUMBER)).digest
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"[" * 100_000, "json_invalid"),
+        (b'{"a":' * 50_000, "json_invalid"),
+        (b'{"text":"\xff"}', "json_invalid"),
+        (b'{"text":"\\ud800"}', "json_invalid"),
+        (b'{"text":"a","phone":' + b"9" * 6000 + b"}", "json_invalid"),
+        (b'{"text":"a"} x', "json_invalid"),
+        ('{"text":"a"}'.encode("utf-16"), "json_invalid"),
+        (b'{"text":"a\\u0000b"}', "nul"),
+        (b'{"text":"a","text":"b"}', "duplicate_key"),
+        (b'{"text":"a","place":{"lat":1,"lat":2}}', "duplicate_key"),
+        (b'{"text":"a","place":{"lat":NaN}}', "out_of_range"),
+        (b"[]", "wrong_type"),
+        (b"null", "wrong_type"),
+        (b"", "body_missing"),
+    ],
+)
+def test_nasty_json_is_refused(body: bytes, code: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        Web(WebConfig()).parse(raw(body))
+    assert code in {fault.code for fault in caught.value.faults}
+
+
+def test_what_only_looks_like_nul_is_kept() -> None:
+    assert Web(WebConfig()).parse(raw(b'{"text":"C:\\\\u0000"}')).text == "C:\\u0000"
+
+
+def test_a_crowd_of_unknown_fields_gives_a_bounded_answer() -> None:
+    with pytest.raises(Rejected) as caught:
+        Web(WebConfig()).parse(raw({"text": "a", **{f"{n}" * 30: 1 for n in range(1000)}}))
+    assert len(caught.value.faults) == 50
+    assert max(len(fault.pointer) for fault in caught.value.faults) <= 61
+
+
+def test_a_json_part_cannot_smuggle_other_fields_in() -> None:
+    body = (
+        b'--X\r\nContent-Disposition: form-data; name="text"\r\n\r\na\r\n--X\r\n'
+        b'Content-Disposition: form-data; name="place"\r\nContent-Type: application/json\r\n\r\n'
+        b'"b","confidential":true\r\n--X--\r\n'
+    )
+    with pytest.raises(Rejected) as caught:
+        Web(WebConfig()).parse(raw(body, "multipart/form-data; boundary=X"))
+    assert [(fault.pointer, fault.code) for fault in caught.value.faults] == [("/place", "json_invalid")]
+
+
+@pytest.mark.parametrize(
+    "content_type", ["multipart/form-data", "multipart/form-data; boundary=" + "x" * 400]
+)
+def test_a_multipart_body_needs_a_usable_boundary(content_type: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        Web(WebConfig()).parse(raw(b"--x--\r\n", content_type))
+    assert caught.value.code in ("boundary_missing", "body_invalid")
+
+
+def test_a_configured_shorter_text_is_kept_to() -> None:
+    with pytest.raises(Rejected) as caught:
+        Web(WebConfig(max_text=3)).parse(raw({"text": "四个字了"}))
+    assert [(fault.pointer, fault.code) for fault in caught.value.faults] == [("/text", "too_long")]
+
+
+# The API
+
+
+async def test_a_request_is_answered_with_its_receipt(host: FakeHost, client: ClientSession) -> None:
+    async with client.post(API, json={"text": "路灯坏了"}) as response:
+        receipt = await response.json()
+    assert response.status == 201
+    assert response.headers["Location"] == receipt["status_url"]
+    assert receipt["duplicate"] is False
+    assert receipt["flags"] == []
+    (kept,) = host.taken.values()
+    assert json.loads(kept.body) == {"text": "路灯坏了"}
+    assert kept.meta["digest"] == Web(WebConfig()).parse(kept).digest
+    assert kept.source_id.startswith("post:")
+
+
+async def test_without_a_key_every_post_is_its_own(host: FakeHost, client: ClientSession) -> None:
+    for _ in range(2):
+        async with client.post(API, json={"text": "路灯坏了"}) as response:
+            assert response.status == 201
+    assert len(host.taken) == 2
+
+
+async def test_the_same_key_and_content_is_answered_with_the_same_receipt(
+    host: FakeHost, client: ClientSession
+) -> None:
+    receipts = []
+    for written in ('"a-key"', "a-key", '"a-key"'):
+        async with client.post(
+            API, json={"text": "路灯坏了"}, headers={"Idempotency-Key": written}
+        ) as response:
+            receipts.append((response.status, (await response.json())["number"]))
+    assert [status for status, _ in receipts] == [201, 200, 200]
+    assert len({number for _, number in receipts}) == 1
+
+
+async def test_the_same_key_with_other_content_is_a_conflict(host: FakeHost, client: ClientSession) -> None:
+    await client.post(API, json={"text": "路灯坏了"}, headers={"Idempotency-Key": "k"})
+    async with client.post(API, json={"text": "别的"}, headers={"Idempotency-Key": "k"}) as response:
+        assert response.status == 422
+        assert (await response.json(content_type=None))["code"] == "conflict"
+
+
+async def test_a_key_belongs_to_its_caller(host: FakeHost, client: ClientSession) -> None:
+    for caller in ("one", "two"):
+        host.caller = caller
+        async with client.post(API, json={"text": caller}, headers={"Idempotency-Key": "k"}) as response:
+            assert response.status == 201
+
+
+@pytest.mark.parametrize("key", ["", '""', "two words", '"open', "x" * 256, '"\\x"', "钥匙"])
+async def test_a_malformed_key_is_refused(host: FakeHost, client: ClientSession, key: str) -> None:
+    async with client.post(API, json={"text": "a"}, headers={"Idempotency-Key": key}) as response:
+        assert response.status == 422
+        assert await faults(response) == [("", "idempotency_key_invalid")]
+    assert not host.taken
+
+
+async def test_all_faults_are_named_at_once(host: FakeHost, client: ClientSession) -> None:
+    body = {
+        "title": "x" * 201,
+        "kind": "whim",
+        "email": "nobody",
+        "anonymous": "yes",
+        "occurred_at": "2026-11-23T09:30:00",
+        "place": {"lat": 91, "street": 5},
+        "colour": "blue",
+    }
+    async with client.post(API, json=body) as response:
+        assert response.status == 422
+        found = set(await faults(response))
+        text = await response.text()
+    assert found == {
+        ("/text", "missing"),
+        ("/title", "too_long"),
+        ("/kind", "unknown_word"),
+        ("/email", "malformed"),
+        ("/anonymous", "wrong_type"),
+        ("/occurred_at", "no_offset"),
+        ("/place/lat", "out_of_range"),
+        ("/place/street", "wrong_type"),
+        ("/colour", "unknown_field"),
+    }
+    assert "nobody" not in text
+    assert "blue" not in text
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/xml", "", "application/x-www-form-urlencoded"]
+)
+async def test_another_content_type_is_unsupported(
+    host: FakeHost, client: ClientSession, content_type: str
+) -> None:
+    async with client.post(API, data=b"{}", headers={"Content-Type": content_type}) as response:
+        assert response.status == 415
+        assert response.content_type == "application/problem+json"
+
+
+async def test_a_body_that_announces_its_excess_is_refused_unread(host: FakeHost) -> None:
+    """The answer comes although not one byte of the announced 100 MB was sent."""
+    address = host.public_url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(address[0], int(address[1]))
+    head = (
+        f"POST {API} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {10**8}\r\n\r\n"
+    )
+    writer.write(head.encode())
+    status = await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+    assert b" 413 " in status
+
+
+async def test_a_body_without_length_is_counted_while_it_comes(host: FakeHost, client: ClientSession) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b" " * 64_000
+
+    async with client.post(API, data=endless(), headers={"Content-Type": "application/json"}) as response:
+        assert response.status == 413
+    assert not host.taken
+
+
+async def test_a_compressed_bomb_counts_by_what_it_unpacks_to(host: FakeHost, client: ClientSession) -> None:
+    bomb = zlib.compress(b" " * 5_000_000)
+    headers = {"Content-Type": "application/json", "Content-Encoding": "deflate"}
+    async with client.post(API, data=bomb, headers=headers) as response:
+        assert response.status == 413
+
+
+async def test_attachments_arrive_by_multipart(host: FakeHost, client: ClientSession) -> None:
+    form = FormData(quote_fields=False)  # as browsers do
+    form.add_field("text", "见照片")
+    form.add_field("place", '{"district":"鼓楼区","lat":26.08}', content_type="application/json")
+    form.add_field("attachments", picture(), filename="../照片.png", content_type="text/html")
+    form.add_field("attachments", b"%PDF-1.7\n", filename="a.pdf")
+    async with client.post(API, data=form) as response:
+        assert response.status == 201
+    (kept,) = host.taken.values()
+    inbound = Web(WebConfig()).parse(kept)
+    assert [file.name for file in inbound.attachments] == ["照片.png", "a.pdf"]
+    assert inbound.attachments[0].content == picture()
+    assert inbound.place is not None
+    assert (inbound.place.district, inbound.place.lat) == ("鼓楼区", 26.08)
+
+
+async def test_every_bad_attachment_is_named(host: FakeHost, client: ClientSession) -> None:
+    form = FormData()
+    form.add_field("text", "a")
+    for content in (b"MZ\x90\x00" * 20, b"", b"%PDF" + b"x" * 40_000, picture()):
+        form.add_field("attachments", content, filename="a.pdf")
+    async with client.post(API, data=form) as response:
+        assert response.status == 422
+        assert await faults(response) == [
+            ("/attachments/0", "type_not_allowed"),
+            ("/attachments/1", "empty_file"),
+            ("/attachments/2", "too_large"),
+        ]
+
+
+async def test_more_than_nine_files_are_too_many(host: FakeHost, client: ClientSession) -> None:
+    form = FormData()
+    form.add_field("text", "a")
+    for _ in range(10):
+        form.add_field("attachments", picture(), filename="a.png")
+    async with client.post(API, data=form) as response:
+        assert await faults(response) == [("/attachments", "too_many")]
+
+
+async def test_a_follow_up_is_taken_as_one(host: FakeHost, client: ClientSession) -> None:
+    body = {"text": "还没有修", "code": "ABCD2345"}
+    async with client.post(f"{API}/{NUMBER}/messages", json=body) as response:
+        assert response.status == 201
+    (kept,) = host.taken.values()
+    assert kept.meta["follows"] == NUMBER
+    assert Web(WebConfig()).parse(kept).threads == (f"number:{NUMBER}",)
+
+
+async def test_a_follow_up_without_code_is_refused(host: FakeHost, client: ClientSession) -> None:
+    async with client.post(f"{API}/{NUMBER}/messages", json={"text": "x"}) as response:
+        assert response.status == 422
+        assert await faults(response) == [("/code", "missing")]
+
+
+@pytest.mark.parametrize("wrong", ["abc", "20261123000000712", "1" * 30, "..%2f..%2fetc"])
+async def test_a_number_that_is_none_is_not_found(host: FakeHost, client: ClientSession, wrong: str) -> None:
+    async with client.post(f"{API}/{wrong}/messages", json={"text": "x", "code": "ABCD2345"}) as response:
+        assert response.status == 404
+
+
+async def test_a_danger_is_answered_with_whom_to_call(host: FakeHost, client: ClientSession) -> None:
+    async with client.post(API, json={"text": "楼上着火了，快来人"}) as response:
+        receipt = await response.json()
+    assert "emergency" in receipt["flags"]
+    assert receipt["call_now"][0] == "119"
+
+
+async def test_a_bug_in_the_alarm_rules_costs_no_receipt(
+    host: FakeHost, client: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("channels.web.receive.alarms", broken)
+    async with client.post(API, json={"text": "楼上着火了"}) as response:
+        assert response.status == 201
+        assert (await response.json())["flags"] == []
+
+
+async def test_try_again_says_when(host: FakeHost, client: ClientSession) -> None:
+    host.otherwise = TryAgain(2.3)
+    async with client.post(API, json={"text": "a"}) as response:
+        assert response.status == 503
+        assert response.headers["Retry-After"] == "3"
+        assert response.content_type == "application/problem+json"

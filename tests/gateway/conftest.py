@@ -1,0 +1,146 @@
+"""Fixtures for the gateway's own parts: a real listener on a real socket, and a clock that moves by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import structlog
+from aiohttp import web
+
+from gateway import logs
+from gateway.auth import Tokens
+from gateway.config import Config, HttpConfig, LogConfig
+from gateway.limits import Buckets
+from gateway.listener import Listener, bind
+from gateway.routes import Routes
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@dataclass
+class Running:
+    """A listener that serves, and a client of it."""
+
+    listener: Listener
+    routes: Routes
+    client: aiohttp.ClientSession
+    host: str
+    port: int
+
+
+@pytest.fixture
+async def serve(tmp_path: Path, clock: Clock) -> AsyncIterator[Callable[..., Any]]:
+    """`await serve(routes, trusted_proxies=…, per_minute=…)` starts a listener for the test's duration."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(routes: Routes, *, burst: int = 2, **http: Any) -> Running:
+            config = HttpConfig(listen="127.0.0.1:0", **http)
+            buckets = Buckets("submissions", burst=burst, per_minute=60, size=100, clock=clock)
+            tokens = Tokens(tmp_path / "tokens.jsonl")
+            listener = Listener(routes, config, tokens=tokens, submissions=buckets)
+            sock = bind(config.address)
+            host, port = sock.getsockname()
+            await listener.start(sock)
+            stack.push_async_callback(listener.stop, 1.0)
+            client = aiohttp.ClientSession(
+                f"http://{host}:{port}", auto_decompress=False, timeout=aiohttp.ClientTimeout(20)
+            )
+            await stack.enter_async_context(client)
+            return Running(listener, routes, client, host, port)
+
+        yield start
+
+
+async def _echo(request: web.Request) -> web.Response:
+    """Says what the handler saw."""
+    body = await request.read()
+    return web.json_response(
+        {
+            "path": dict(request["path"]),
+            "caller": request["caller"],
+            "query": dict(request.query),
+            "cookies": dict(request.cookies),
+            "length": len(body),
+        }
+    )
+
+
+@pytest.fixture
+def echo() -> Callable[[web.Request], Any]:
+    return _echo
+
+
+@pytest.fixture
+def clean_env(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment without any of our variables."""
+    for name in list(os.environ):
+        if name.upper().startswith("JIESU_"):
+            monkeypatch.delenv(name)
+    return monkeypatch
+
+
+@pytest.fixture
+def data_config(tmp_path: Path) -> Config:
+    return Config(data_dir=tmp_path / "data")
+
+
+class Written:
+    """What was logged, parsed."""
+
+    def __init__(self, stream: io.StringIO) -> None:
+        self._stream = stream
+
+    @property
+    def text(self) -> str:
+        return self._stream.getvalue()
+
+    def take(self) -> list[dict[str, Any]]:
+        """The events since the last call."""
+        events = [json.loads(line) for line in self.text.splitlines()]
+        self._stream.seek(0)
+        self._stream.truncate()
+        return events
+
+
+@pytest.fixture
+def written() -> Iterator[Written]:
+    """Logging set up as in production, into memory, and afterwards as it was before."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    hooks = sys.excepthook, threading.excepthook
+    stream = io.StringIO()
+    logs.setup(LogConfig(format="json", level="debug"), stream)
+    yield Written(stream)
+    structlog.reset_defaults()
+    logging.captureWarnings(False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    sys.excepthook, threading.excepthook = hooks
