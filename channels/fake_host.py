@@ -118,9 +118,7 @@ class FakeHost:
             found = _match(shape, segments)
             if method == request.method and found is not None:
                 with warnings.catch_warnings():
-                    warnings.simplefilter(
-                        "ignore", web.NotAppKeyWarning
-                    )  # the contract's keys are plain words
+                    warnings.simplefilter("ignore", web.NotAppKeyWarning)  # the contract's keys are plain words
                     request["path"], request["caller"] = found, self.caller
                 return self._kept(await handler(request))
         return web.Response(status=404)

@@ -274,9 +274,7 @@ class ChannelContract:
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if "case" in metafunc.fixturenames:
-            metafunc.parametrize(
-                "case", corpus.cases(self.corpus) if self.corpus else [], ids=lambda path: path.stem
-            )
+            metafunc.parametrize("case", corpus.cases(self.corpus) if self.corpus else [], ids=lambda path: path.stem)
 
     def test_corpus(self, case: Path) -> None:
         expected_error = case.with_suffix(".error.json")
@@ -286,9 +284,7 @@ class ChannelContract:
             assert corpus.said(caught.value) == json.loads(expected_error.read_text("utf-8"))
         else:
             ticket = corpus.ticket(self.build(), self.corpus_raw(case))
-            corpus.assert_holds(
-                ticket, json.loads(case.with_suffix(".ticket.json").read_text("utf-8")), case.stem
-            )
+            corpus.assert_holds(ticket, json.loads(case.with_suffix(".ticket.json").read_text("utf-8")), case.stem)
 
     def corpus_raw(self, case: Path) -> Raw:
         """The submission that the file holds."""
@@ -372,9 +368,7 @@ def _damaged(body: bytes) -> st.SearchStrategy[bytes]:
     """Any bytes, and the good body with a piece replaced, doubled or cut off."""
     at = st.integers(0, len(body))
     cut = st.tuples(at, at, st.binary(max_size=12)).map(lambda c: body[: c[0]] + c[2] + body[c[1] :])
-    nasty = st.sampled_from(
-        [b"[" * 100_000, b'{"a":' * 5000, b"\xff\xfe\x00", b"\0", b'{"text":"\\ud800"}', b""]
-    )
+    nasty = st.sampled_from([b"[" * 100_000, b'{"a":' * 5000, b"\xff\xfe\x00", b"\0", b'{"text":"\\ud800"}', b""])
     return st.one_of(st.binary(max_size=200), cut, nasty)
 
 

@@ -33,9 +33,7 @@ TokenId = NewType("TokenId", str)
 PREFIX: Final = "jiesu"
 _BEARER: Final = re.compile(rf"(?i:bearer) +{PREFIX}\.(?P<id>[a-z2-7]{{8}})\.(?P<secret>[A-Za-z0-9_-]{{43}})")
 
-Scope = Annotated[
-    str, Field(pattern=r"^[a-z_]+:[a-z_]+$", description="such as `submit:web`, `tickets:read`")
-]
+Scope = Annotated[str, Field(pattern=r"^[a-z_]+:[a-z_]+$", description="such as `submit:web`, `tickets:read`")]
 
 
 class Token(BaseModel):

@@ -77,9 +77,7 @@ def split_address(listen: str) -> tuple[str, int]:
 class SiteConfig(Block):
     """Who runs this hotline."""
 
-    name: str = Field(
-        default="12345", min_length=1, description="Shown to citizens at the head of every page"
-    )
+    name: str = Field(default="12345", min_length=1, description="Shown to citizens at the head of every page")
     domain: str = Field(
         default="hotline.example",
         pattern=r"^[a-z0-9.-]+$",
@@ -153,9 +151,7 @@ class PumpConfig(Block):
 
     batch: int = Field(default=200, ge=1, description="Rows offered to the queue at once")
     time_limit: float = Field(default=10, gt=0, description="Seconds one row may take to parse and normalize")
-    memory_limit: ByteSize = Field(
-        default=ByteSize(1024 * MIB), description="Address space of a parsing process"
-    )
+    memory_limit: ByteSize = Field(default=ByteSize(1024 * MIB), description="Address space of a parsing process")
     attempts: int = Field(default=3, ge=1, description="Unfinished attempts after which a row is parked")
     nice: int = Field(default=10, ge=0, le=19, description="Accepting comes first")
 
@@ -175,9 +171,7 @@ class WorkersConfig(Block):
     dispatch: int = Field(default=1, ge=0, description="Processes of the RQ queue `dispatch`")
     urgent: int = Field(default=1, ge=0, description="Processes of the RQ queue `urgent`")
     nice: int = Field(default=5, ge=0, le=19)
-    lease: float = Field(
-        default=120, gt=0, description="Seconds a worker owns a ticket; longer than any time-out"
-    )
+    lease: float = Field(default=120, gt=0, description="Seconds a worker owns a ticket; longer than any time-out")
     max_attempts: int = Field(default=10, ge=1, description="Failed attempts after which a delivery is dead")
 
 
@@ -201,9 +195,7 @@ def _channels(value: object) -> object:
     """Adds what runs by default; `false` switches a channel off, an empty block is a block of defaults."""
     if not isinstance(value, Mapping):
         return value
-    blocks = {name: {} for name in ON_BY_DEFAULT} | {
-        k: {} if v is None or v is True else v for k, v in value.items()
-    }
+    blocks = {name: {} for name in ON_BY_DEFAULT} | {k: {} if v is None or v is True else v for k, v in value.items()}
     return {name: block for name, block in blocks.items() if block is not False and block != "false"}
 
 
@@ -220,9 +212,7 @@ class Config(BaseSettings):
     )
 
     site: SiteConfig = SiteConfig()
-    data_dir: Path = Field(
-        default=Path("var"), description="Spool, blobs, secret and the embedded server's data"
-    )
+    data_dir: Path = Field(default=Path("var"), description="Spool, blobs, secret and the embedded server's data")
     redis: RedisConfig = RedisConfig()
     http: HttpConfig = HttpConfig()
     spool: SpoolConfig = SpoolConfig()

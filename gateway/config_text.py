@@ -103,9 +103,7 @@ def faults(model: type[BaseModel], error: ValidationError, prefix: Sequence[str]
     return [_fault(model, [*prefix], one["loc"], one["type"], one["msg"]) for one in found]
 
 
-def _fault(
-    model: type[BaseModel], keys: list[str], location: Iterable[int | str], kind: str, message: str
-) -> str:
+def _fault(model: type[BaseModel], keys: list[str], location: Iterable[int | str], kind: str, message: str) -> str:
     here: Any = model
     known: Iterable[str] = ()
     for part in location:

@@ -43,9 +43,7 @@ def build_runtime(config: Config) -> Runtime:
         store=Store(client, domain=config.site.domain),
         dead=Dead(client),
         blobs=Blobs(config.data_dir / "blobs"),
-        destinations={
-            name: build(name, block, config.data_dir, brake) for name, block in config.destinations.items()
-        },
+        destinations={name: build(name, block, config.data_dir, brake) for name, block in config.destinations.items()},
         lease=config.workers.lease,
         max_attempts=config.workers.max_attempts,
         now=lambda: datetime.now(UTC),

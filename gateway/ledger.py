@@ -58,7 +58,7 @@ class Row:
 def fresh(db: sqlite3.Connection, *, limit: int, max_bytes: int) -> list[Row]:
     """The oldest rows that nobody tried yet; at least one, at most `limit` rows or about `max_bytes` of bodies."""
     cursor = db.execute(
-        f"SELECT {COLUMNS} FROM submission WHERE state = 'received' AND attempts = 0 ORDER BY seq LIMIT ?",  # noqa: S608
+        f"SELECT {COLUMNS} FROM submission WHERE state = 'received' AND attempts = 0 ORDER BY seq LIMIT ?",
         (limit,),
     )
     rows: list[Row] = []
@@ -73,14 +73,14 @@ def fresh(db: sqlite3.Connection, *, limit: int, max_bytes: int) -> list[Row]:
 
 def one(db: sqlite3.Connection, seq: int) -> Row | None:
     """The row `seq`, None when it is gone."""
-    values = db.execute(f"SELECT {COLUMNS} FROM submission WHERE seq = ?", (seq,)).fetchone()  # noqa: S608
+    values = db.execute(f"SELECT {COLUMNS} FROM submission WHERE seq = ?", (seq,)).fetchone()
     return Row(*values) if values else None
 
 
 def kept(db: sqlite3.Connection, states: Sequence[str]) -> Iterator[Row]:
     """Rows in `states` (`parked`, `set_aside`), oldest first."""
     marks = ", ".join("?" * len(states))
-    for values in db.execute(f"SELECT {COLUMNS} FROM submission WHERE state IN ({marks}) ORDER BY seq", states):  # noqa: S608
+    for values in db.execute(f"SELECT {COLUMNS} FROM submission WHERE state IN ({marks}) ORDER BY seq", states):
         yield Row(*values)
 
 
@@ -89,7 +89,7 @@ def replay(db: sqlite3.Connection, seqs: Sequence[int]) -> int:
     marks = ", ".join("?" * len(seqs))
     return db.execute(
         "UPDATE submission SET state = 'received', attempts = 0, code = NULL, detail = NULL, ended_at = NULL"
-        f" WHERE state IN ('parked', 'set_aside') AND seq IN ({marks})",  # noqa: S608
+        f" WHERE state IN ('parked', 'set_aside') AND seq IN ({marks})",
         list(seqs),
     ).rowcount
 
@@ -98,7 +98,8 @@ def reoffer(db: sqlite3.Connection, since: float) -> int:
     """Queued rows that ended at or after `since` (unix seconds) are offered again, which is harmless; returns how
     many. Used after a failover or a restore, when Redis may have forgotten the last of them."""
     return db.execute(
-        "UPDATE submission SET state = 'received', attempts = 0 WHERE state = 'queued' AND ended_at >= ?", (since,)
+        "UPDATE submission SET state = 'received', attempts = 0 WHERE state = 'queued' AND ended_at >= ?",
+        (since,),
     ).rowcount
 
 
@@ -122,4 +123,10 @@ def counts(db: sqlite3.Connection) -> Mapping[str, int]:
     total = db.execute("SELECT count(*) FROM submission").fetchone()[0]
     age = time.time() - datetime.fromisoformat(oldest).timestamp() if oldest else 0.0
     states["queued"] = total + purged - in_flight - states["set_aside"] - states["parked"]
-    return {**states, "received": total + purged, "in_flight": in_flight, "bytes": size, "age": round(max(age, 0))}
+    return {
+        **states,
+        "received": total + purged,
+        "in_flight": in_flight,
+        "bytes": size,
+        "age": round(max(age, 0)),
+    }

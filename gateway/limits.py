@@ -62,9 +62,7 @@ class Buckets:
     """Token buckets by key: `burst` at once, then one every 60/`per_minute` seconds. Only the `size` keys
     used last are remembered: a forgotten one starts full."""
 
-    def __init__(
-        self, policy: str, *, burst: int, per_minute: float, size: int, clock: Clock = time.monotonic
-    ) -> None:
+    def __init__(self, policy: str, *, burst: int, per_minute: float, size: int, clock: Clock = time.monotonic) -> None:
         self._policy = policy
         self._burst = burst
         self._per_second = per_minute / 60
@@ -86,9 +84,7 @@ class Buckets:
             self._buckets.popitem(last=False)
         if granted:
             return None
-        return Refusal(
-            self._policy, self._burst, self._burst / self._per_second, after=(1 - tokens) / self._per_second
-        )
+        return Refusal(self._policy, self._burst, self._burst / self._per_second, after=(1 - tokens) / self._per_second)
 
 
 class Guesses:
@@ -97,9 +93,7 @@ class Guesses:
     A try counts as wrong until `right` says otherwise, so that a thousand tries at once are still five.
     """
 
-    def __init__(
-        self, per_hour: int, *, size: int = NUMBERS_REMEMBERED, clock: Clock = time.monotonic
-    ) -> None:
+    def __init__(self, per_hour: int, *, size: int = NUMBERS_REMEMBERED, clock: Clock = time.monotonic) -> None:
         self._per_hour = per_hour
         self._size = size
         self._clock = clock

@@ -161,9 +161,7 @@ class _Bridge(logging.Handler):
         if record.args and record.name.split(".")[0] in LIBRARIES:
             facts["library_template"] = str(record.msg)
         exc_info = record.exc_info[1] if record.exc_info else None
-        level = min(
-            logging.CRITICAL, max(logging.DEBUG, record.levelno // 10 * 10)
-        )  # libraries invent levels
+        level = min(logging.CRITICAL, max(logging.DEBUG, record.levelno // 10 * 10))  # libraries invent levels
         structlog.get_logger().log(level, "library_message", exc_info=exc_info, **facts)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the library's name)
@@ -177,9 +175,7 @@ def setup(config: LogConfig, stream: TextIO | None = None) -> None:
     in_colour = config.format == "console" or (config.format == "auto" and out.isatty())
     level = logging.getLevelNamesMapping()[config.level.upper()]
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=out.isatty())
-        if in_colour
-        else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=out.isatty()) if in_colour else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[

@@ -90,8 +90,7 @@ def _source(raw: Raw, inbound: Inbound, raw_ref: BlobRef | None) -> Source:
         url=clean_line(inbound.source_url) if inbound.source_url else None,
         received_at=raw.received_at,
         verified=tuple(
-            Verification(method=clean_line(check.method), result=clean_line(check.result))
-            for check in inbound.verified
+            Verification(method=clean_line(check.method), result=clean_line(check.result)) for check in inbound.verified
         ),
         raw=raw_ref,
     )

@@ -9,17 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION: Final = "1.0"
 TITLE_MAX = 60
 TEXT_MAX = 20_000
 
-Sha256 = Annotated[
-    str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the content, lower-case hex")
-]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the content, lower-case hex")]
 TicketId = Annotated[
     str,
     Field(
@@ -220,9 +218,7 @@ class AttachmentRef(Model):
     size: int = Field(ge=0, description="Bytes of the original")
     sha256: Sha256
     blob: str | None = Field(default=None, description="The original, as sent")
-    public_blob: str | None = Field(
-        default=None, description="An image without its metadata, fit to be shown"
-    )
+    public_blob: str | None = Field(default=None, description="An image without its metadata, fit to be shown")
     lat: float | None = Field(default=None, ge=-90, le=90, description="WGS 84, as the camera recorded it")
     lon: float | None = Field(default=None, ge=-180, le=180)
 

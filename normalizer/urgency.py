@@ -93,9 +93,7 @@ def _compile(rules: Iterable[Rule]) -> _Group:
         for word in rule.any:
             tails.setdefault(word[0], []).append(word[1:])
     # One branch per first character: the engine then skips to candidates by a character set.
-    return _Group(
-        re.compile("|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in tails.items())), compiled
-    )
+    return _Group(re.compile("|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in tails.items())), compiled)
 
 
 def _whole(word: str) -> str:

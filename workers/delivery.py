@@ -88,9 +88,7 @@ def outgoing(record: Record, source: str) -> Iterator[tuple[int, Event]]:
     ticket = json.loads(record.doc)
     id = ticket["ticket_id"]
     head = events.opening(type=events.ACCEPTED, source=source, time=events.moment(ticket["received_at"]))
-    document = (
-        head + b',"id":"%s.accepted","subject":"%s","data":' % (id.encode(), id.encode()) + record.doc + b"}"
-    )
+    document = head + b',"id":"%s.accepted","subject":"%s","data":' % (id.encode(), id.encode()) + record.doc + b"}"
     yield 1, Event(f"{id}.accepted", events.ACCEPTED, id, document)
     for step, document in zip(record.events(), record.steps, strict=True):
         if step["type"] == events.FOLLOWED_UP:
@@ -142,9 +140,7 @@ async def _put_off(runtime: Runtime, record: Record, name: str, outcome: TryLate
     scheduled = delay(tries, jitter=runtime.jitter()) if outcome.tried else None
     wait = max(scheduled or 0.0, outcome.after or 0.0)
     until = runtime.now().timestamp() + wait
-    log.info(
-        "delivery_put_off", ticket_id=record.ticket_id, destination=name, reason=outcome.reason, seconds=wait
-    )
+    log.info("delivery_put_off", ticket_id=record.ticket_id, destination=name, reason=outcome.reason, seconds=wait)
     await runtime.store.put_off(record.ticket_id, until, {f"tries:{name}": tries})
 
 

@@ -73,9 +73,7 @@ class Dispatcher:
         self._groups = tuple(groups)
         self._keep = round(keep_days * 86400)
         self._clock = clock
-        self._queues = {
-            name: Queue(name, connection=client, serializer=JSONSerializer) for name in (DISPATCH, URGENT)
-        }
+        self._queues = {name: Queue(name, connection=client, serializer=JSONSerializer) for name in (DISPATCH, URGENT)}
         self._sweep = client.register_script(keys.script("sweep"))
         self._trim = client.register_script(keys.script("trim"))
         self._forget = client.register_script(keys.script("forget"))
@@ -138,9 +136,7 @@ class Dispatcher:
         if sum(queue.count for queue in self._queues.values()) > HIGH_WATER:
             return 0
         rows = cast("list[list[bytes]]", self._sweep(keys=[keys.DUE], args=[self._lease, COUNT]))
-        turns = [
-            Turn(t.decode(), int(v), int(a), tier.decode(), number.decode()) for t, v, a, tier, number in rows
-        ]
+        turns = [Turn(t.decode(), int(v), int(a), tier.decode(), number.decode()) for t, v, a, tier, number in rows]
         self._enqueue(turns)
         return len(turns)
 

@@ -98,16 +98,13 @@ def _message(ticket: Ticket) -> bytes:
     turn = Turn(speaker=Speaker.CITIZEN, text=ticket.text, start=ticket.received_at)
     attachments = b",".join(a.model_dump_json().encode() for a in ticket.attachments)
     notes = b",".join(n.model_dump_json().encode() for n in ticket.notes)
-    return (
-        b',"submission_id":"%s","channel":"%s","received_at":"%s","turn":%s,"attachments":[%s],"notes":[%s]'
-        % (
-            ticket.ticket_id.encode(),
-            ticket.channel.encode(),
-            events.rfc3339(ticket.received_at).encode(),
-            turn.model_dump_json().encode(),
-            attachments,
-            notes,
-        )
+    return b',"submission_id":"%s","channel":"%s","received_at":"%s","turn":%s,"attachments":[%s],"notes":[%s]' % (
+        ticket.ticket_id.encode(),
+        ticket.channel.encode(),
+        events.rfc3339(ticket.received_at).encode(),
+        turn.model_dump_json().encode(),
+        attachments,
+        notes,
     )
 
 

@@ -162,9 +162,7 @@ class Store:
 
     async def settle(self, ticket_id: str, version: int) -> None:
         """Nothing is outstanding: the ticket leaves the schedule, if it is still at `version`."""
-        await cast(
-            Awaitable[Any], self._settle(keys=[keys.DUE, keys.ticket(ticket_id)], args=[ticket_id, version])
-        )
+        await cast(Awaitable[Any], self._settle(keys=[keys.DUE, keys.ticket(ticket_id)], args=[ticket_id, version]))
 
     async def scan(self) -> AsyncIterator[Record]:
         """Every complete ticket, in no particular order."""

@@ -39,9 +39,7 @@ SOCKET_PATH_MAX = 103 if sys.platform == "darwin" else 107
 
 FIRST_DELAY, LONGEST_DELAY, STEADY = 0.1, 5.0, 10.0
 LOOK_EVERY = 0.1
-HEAD_START = (
-    1.0  # seconds in which only the owner starts a missing server, so that the one who may stop it reaps it
-)
+HEAD_START = 1.0  # seconds in which only the owner starts a missing server, so that the one who may stop it reaps it
 LOG_MAX = 1 << 20
 
 log = structlog.get_logger(__name__)
@@ -323,9 +321,7 @@ class EmbeddedValkey:
 
 def _asking(socket: Path) -> redis.Redis:
     """A client for one quick question: the default ten retries would hide that nobody is there."""
-    return redis.Redis(
-        unix_socket_path=str(socket), socket_timeout=1.0, retry=Retry(NoBackoff(), 0), driver_info=None
-    )
+    return redis.Redis(unix_socket_path=str(socket), socket_timeout=1.0, retry=Retry(NoBackoff(), 0), driver_info=None)
 
 
 def _take(path: Path) -> int | None:

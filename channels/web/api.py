@@ -49,9 +49,7 @@ class Api:
             return problem.problem(error.status, error.code, error.detail)
         return await problem.answer(self._take(request, body, content_type, meta))
 
-    async def _take(
-        self, request: web.Request, body: bytes, content_type: str, meta: dict[str, str]
-    ) -> web.Response:
+    async def _take(self, request: web.Request, body: bytes, content_type: str, meta: dict[str, str]) -> web.Response:
         raw = Raw(
             channel=CHANNEL,
             source_id=source_id(request),

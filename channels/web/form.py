@@ -118,9 +118,7 @@ class Form:
             mistakes=[],
         )
 
-    def _busy(
-        self, request: web.Request, values: dict[str, str], submission: str, after: float
-    ) -> web.StreamResponse:
+    def _busy(self, request: web.Request, values: dict[str, str], submission: str, after: float) -> web.StreamResponse:
         mistakes = self._mistakes(request, [Fault("", "try_again", "")])
         response = self._page(request, HTTPStatus.SERVICE_UNAVAILABLE, values, mistakes, submission)
         response.headers["Retry-After"] = str(max(1, math.ceil(after)))

@@ -102,15 +102,10 @@ class RequestForm(Message):
     kind: KindWord | None = Field(default=None, description="What the citizen wants")
     category: Words200 | None = Field(default=None, description="Code of the site's taxonomy, or its words")
     place: (
-        Annotated[
-            Annotated[Words500, Tag("text")] | Annotated[PlaceForm, Tag("object")], Discriminator(_shape)
-        ]
-        | None
+        Annotated[Annotated[Words500, Tag("text")] | Annotated[PlaceForm, Tag("object")], Discriminator(_shape)] | None
     ) = None
     occurred_at: (
-        Annotated[
-            Annotated[Moment, Tag("moment")] | Annotated[SpanForm, Tag("span")], Discriminator(_span_shape)
-        ]
+        Annotated[Annotated[Moment, Tag("moment")] | Annotated[SpanForm, Tag("span")], Discriminator(_span_shape)]
         | None
     ) = None
     anonymous: bool = Field(default=False, description="Nobody may be told who it was")

@@ -135,9 +135,7 @@ def _follow_up(raw: Raw, number: str, config: WebConfig) -> Inbound:
     )
 
 
-def _read(
-    model: type[Form], raw: Raw, config: WebConfig, faults: list[Fault]
-) -> tuple[Form | None, list[Attachment]]:
+def _read(model: type[Form], raw: Raw, config: WebConfig, faults: list[Fault]) -> tuple[Form | None, list[Attachment]]:
     if not raw.body:
         raise refused("body_missing", "The request has no body.")
     media_type = essence(raw.content_type)

@@ -91,17 +91,13 @@ def source_id(request: web.Request) -> str:
         return f"post:{uuid4().hex}"
     match = _QUOTED.fullmatch(keys[0]) or _BARE.fullmatch(keys[0])
     if len(keys) > 1 or match is None or len(keys[0]) > KEY_MAX:
-        raise refused(
-            "idempotency_key_invalid", f"Idempotency-Key is one string of 1 to {KEY_MAX} ASCII characters."
-        )
+        raise refused("idempotency_key_invalid", f"Idempotency-Key is one string of 1 to {KEY_MAX} ASCII characters.")
     key = re.sub(r"\\(.)", r"\1", match[1]) if match.re is _QUOTED else match[0]
     caller = request.get("caller", "")
     return "key:" + sha256(f"{caller}\0{key}".encode()).hexdigest()
 
 
-async def submit(
-    host: Host, raw: Raw, parse: Callable[[Raw, WebConfig], Inbound], config: WebConfig
-) -> WebReceipt:
+async def submit(host: Host, raw: Raw, parse: Callable[[Raw, WebConfig], Inbound], config: WebConfig) -> WebReceipt:
     """Parse, accept, and add to the receipt what must reach the sender at once.
 
     Raises:

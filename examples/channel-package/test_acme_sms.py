@@ -44,9 +44,7 @@ class TestSms(ChannelContract):
 
 
 async def _status(session: ClientSession, host: FakeHost, raw: Raw, headers: Mapping[str, str]) -> int:
-    async with session.post(
-        f"{host.public_url}/channels/sms/inbound", data=raw.body, headers=headers
-    ) as response:
+    async with session.post(f"{host.public_url}/channels/sms/inbound", data=raw.body, headers=headers) as response:
         return response.status
 
 

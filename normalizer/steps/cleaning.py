@@ -25,9 +25,7 @@ _PLAIN = re.compile("[\x00-\x7f\\s\u3400-\u9fff\u3001-\u3011\uff00-\uff65]?")
 _MOST = 4 * TEXT_MAX  # characters worth cleaning: what lies behind them would be cut anyway
 # Only digits and letters: Chinese punctuation keeps its width.
 _WIDE = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]+")
-_HALF = {
-    code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))
-}
+_HALF = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
 _BLANKS = re.compile("[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 _MARGINS = re.compile(" ?\n ?")
 _GAPS = re.compile("\n{3,}")
@@ -49,13 +47,9 @@ def clean_text(inbound: Inbound, draft: Ticket) -> Ticket:
     text, hidden, wide = _cleaned(draft.text)
     notes = []
     if hidden:
-        notes.append(
-            Note(step=STEP, code="hidden_removed", detail=f"runs of invisible characters removed: {hidden}")
-        )
+        notes.append(Note(step=STEP, code="hidden_removed", detail=f"runs of invisible characters removed: {hidden}"))
     if wide:
-        notes.append(
-            Note(step=STEP, code="width_folded", detail=f"runs of full-width letters or digits: {wide}")
-        )
+        notes.append(Note(step=STEP, code="width_folded", detail=f"runs of full-width letters or digits: {wide}"))
     if len(text) > TEXT_MAX:
         notes.append(Note(step=STEP, code="cut", detail=f"of {len(draft.text)} characters kept {TEXT_MAX}"))
         text = clean(text[:TEXT_MAX])
@@ -67,9 +61,7 @@ def clean_text(inbound: Inbound, draft: Ticket) -> Ticket:
             "text": text,
             "requester": _requester(draft.requester),
             "place": _place(draft.place) if draft.place else None,
-            "conversation": tuple(
-                turn.model_copy(update={"text": clean(turn.text)}) for turn in draft.conversation
-            ),
+            "conversation": tuple(turn.model_copy(update={"text": clean(turn.text)}) for turn in draft.conversation),
             "notes": (*draft.notes, *notes),
         }
     )

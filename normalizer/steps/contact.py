@@ -30,9 +30,7 @@ def understand_contact(inbound: Inbound, draft: Ticket, *, region: str) -> Ticke
     requester = given.model_copy(update={"phone": phone, "email": email})
     reply_to = _addresses(draft.channel, requester, email=written, phone=dialled)
     if not reply_to:
-        notes.append(
-            Note(step=STEP, code="no_reply_address", detail="no address to which an answer can be sent")
-        )
+        notes.append(Note(step=STEP, code="no_reply_address", detail="no address to which an answer can be sent"))
     return draft.model_copy(
         update={
             "requester": requester.model_copy(update={"reply_to": reply_to}),
@@ -61,9 +59,7 @@ def _phone(given: str | None, region: str, notes: list[Note]) -> tuple[str | Non
         return None, None
     dialled = e164(given, region)
     if dialled is None:
-        notes.append(
-            Note(step=STEP, code="phone_not_understood", detail="kept as written: not one complete number")
-        )
+        notes.append(Note(step=STEP, code="phone_not_understood", detail="kept as written: not one complete number"))
     return dialled or given, dialled
 
 
@@ -72,22 +68,16 @@ def _email(given: str | None, notes: list[Note]) -> tuple[str | None, str | None
     which only the receiving host may interpret (RFC 5321 section 2.4)."""
     if not given:
         return None, None
-    folded = unicodedata.normalize(
-        "NFKC", given[: _LONGEST_EMAIL + 1]
-    )  # people type ＠ and ． with a Chinese keyboard
+    folded = unicodedata.normalize("NFKC", given[: _LONGEST_EMAIL + 1])  # people type ＠ and ． with a Chinese keyboard
     if len(folded) > _LONGEST_EMAIL or not _EMAIL.fullmatch(folded):
-        notes.append(
-            Note(step=STEP, code="email_not_understood", detail="kept as written: not one mail address")
-        )
+        notes.append(Note(step=STEP, code="email_not_understood", detail="kept as written: not one mail address"))
         return given, None
     local, _, domain = folded.partition("@")
     address = f"{local}@{domain.lower()}"
     return address, address
 
 
-def _addresses(
-    channel: str, requester: Requester, *, email: str | None, phone: str | None
-) -> tuple[ReplyAddress, ...]:
+def _addresses(channel: str, requester: Requester, *, email: str | None, phone: str | None) -> tuple[ReplyAddress, ...]:
     """What the source asked for, then the way the request came, then mail, phone, accounts; each once."""
     found = []
     if email:

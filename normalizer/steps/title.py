@@ -17,9 +17,7 @@ STEP: Final = "title"
 _UNTITLED: Final[dict[str, str]] = tomllib.loads(
     files("normalizer").joinpath("data/catalogue.toml").read_text("utf-8")
 )["untitled"]
-_GREETING = (
-    8  # characters: a first sentence shorter than this says nothing yet ("你好！"), the next one joins it
-)
+_GREETING = 8  # characters: a first sentence shorter than this says nothing yet ("你好！"), the next one joins it
 _SENTENCE_END = re.compile(r"[。！？!?；;\n]+[”』」’\")]*|\.(?=\s|$)")
 _CLAUSE_END = re.compile(r"[，,、：:；;。！？!?\s]")
 _ELLIPSIS: Final = "…"

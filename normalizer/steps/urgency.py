@@ -24,9 +24,7 @@ def judge_urgency(inbound: Inbound, draft: Ticket) -> Ticket:
     notes = [
         Note(step=STEP, code=f"{finding.rule.code}_ruled_out", detail=f"context: {finding.ruled_out_by}")
         if finding.ruled_out_by
-        else Note(
-            step=STEP, code=finding.rule.code, detail=f"tier {finding.rule.tier.value} by the rule's words"
-        )
+        else Note(step=STEP, code=finding.rule.code, detail=f"tier {finding.rule.tier.value} by the rule's words")
         for finding in findings
     ]
     return draft.model_copy(

@@ -101,9 +101,7 @@ class Listener(Toy):
                 finally:
                     writer.close()
 
-            server = await asyncio.start_server(
-                lambda r, w: tasks.create_task(talk(r, w)) and None, "127.0.0.1", 0
-            )
+            server = await asyncio.start_server(lambda r, w: tasks.create_task(talk(r, w)) and None, "127.0.0.1", 0)
             Listener.port = server.sockets[0].getsockname()[1]
             host.route("GET", "/listening", self.listening)
             async with server:

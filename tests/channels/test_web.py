@@ -32,9 +32,7 @@ API = "/api/v1/requests"
 
 def raw(body: bytes | dict[str, Any], content_type: str = "application/json", **meta: str) -> Raw:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Raw(
-        channel="web", source_id="post:1", received_at=NOW, body=content, content_type=content_type, meta=meta
-    )
+    return Raw(channel="web", source_id="post:1", received_at=NOW, body=content, content_type=content_type, meta=meta)
 
 
 class TestWeb(ChannelContract):
@@ -54,9 +52,7 @@ class TestWeb(ChannelContract):
         )
 
     def bad_example(self) -> Raw:
-        return raw(
-            {"text": "", "kind": CITIZEN["name"], "place": {"lat": CITIZEN["phone"]}, "email": "欧阳测试"}
-        )
+        return raw({"text": "", "kind": CITIZEN["name"], "place": {"lat": CITIZEN["phone"]}, "email": "欧阳测试"})
 
     def headers(self, raw: Raw) -> Mapping[str, str]:
         return {"Idempotency-Key": f'"{raw.source_id}"'}
@@ -181,9 +177,7 @@ def test_a_json_part_cannot_smuggle_other_fields_in() -> None:
     assert [(fault.pointer, fault.code) for fault in caught.value.faults] == [("/place", "json_invalid")]
 
 
-@pytest.mark.parametrize(
-    "content_type", ["multipart/form-data", "multipart/form-data; boundary=" + "x" * 400]
-)
+@pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data; boundary=" + "x" * 400])
 def test_a_multipart_body_needs_a_usable_boundary(content_type: str) -> None:
     with pytest.raises(Rejected) as caught:
         Web(WebConfig()).parse(raw(b"--x--\r\n", content_type))
@@ -224,9 +218,7 @@ async def test_the_same_key_and_content_is_answered_with_the_same_receipt(
 ) -> None:
     receipts = []
     for written in ('"a-key"', "a-key", '"a-key"'):
-        async with client.post(
-            API, json={"text": "路灯坏了"}, headers={"Idempotency-Key": written}
-        ) as response:
+        async with client.post(API, json={"text": "路灯坏了"}, headers={"Idempotency-Key": written}) as response:
             receipts.append((response.status, (await response.json())["number"]))
     assert [status for status, _ in receipts] == [201, 200, 200]
     assert len({number for _, number in receipts}) == 1
@@ -283,12 +275,8 @@ async def test_all_faults_are_named_at_once(host: FakeHost, client: ClientSessio
     assert "blue" not in text
 
 
-@pytest.mark.parametrize(
-    "content_type", ["text/plain", "application/xml", "", "application/x-www-form-urlencoded"]
-)
-async def test_another_content_type_is_unsupported(
-    host: FakeHost, client: ClientSession, content_type: str
-) -> None:
+@pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "", "application/x-www-form-urlencoded"])
+async def test_another_content_type_is_unsupported(host: FakeHost, client: ClientSession, content_type: str) -> None:
     async with client.post(API, data=b"{}", headers={"Content-Type": content_type}) as response:
         assert response.status == 415
         assert response.content_type == "application/problem+json"
@@ -298,9 +286,7 @@ async def test_a_body_that_announces_its_excess_is_refused_unread(host: FakeHost
     """The answer comes although not one byte of the announced 100 MB was sent."""
     address = host.public_url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(address[0], int(address[1]))
-    head = (
-        f"POST {API} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {10**8}\r\n\r\n"
-    )
+    head = f"POST {API} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {10**8}\r\n\r\n"
     writer.write(head.encode())
     status = await asyncio.wait_for(reader.readline(), 5)
     writer.close()

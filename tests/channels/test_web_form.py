@@ -135,13 +135,9 @@ async def test_the_large_version_stays_large_and_in_its_language(client: ClientS
     assert shown.one("form")["action"] == "/?lang=en&large=1"
 
 
-async def test_a_filled_form_is_answered_with_the_number_in_large_print(
-    host: FakeHost, client: ClientSession
-) -> None:
+async def test_a_filled_form_is_answered_with_the_number_in_large_print(host: FakeHost, client: ClientSession) -> None:
     shown = await page(await client.get("/"))
-    async with client.post(
-        "/", data=filled(shown, text="路灯坏了", phone="13800138000", anonymous="true")
-    ) as response:
+    async with client.post("/", data=filled(shown, text="路灯坏了", phone="13800138000", anonymous="true")) as response:
         assert response.status == 201
         receipt = await page(response)
     (kept,) = host.taken.values()
@@ -273,9 +269,7 @@ async def test_a_robot_that_fills_the_trap_is_refused(host: FakeHost, client: Cl
     assert not host.taken
 
 
-async def test_an_invented_submission_id_does_not_choose_the_ticket(
-    host: FakeHost, client: ClientSession
-) -> None:
+async def test_an_invented_submission_id_does_not_choose_the_ticket(host: FakeHost, client: ClientSession) -> None:
     for _ in range(2):
         form = filled(await page(await client.get("/")), text="a", submission_id="' OR 1=1 --")
         assert (await client.post("/", data=form)).status == 201

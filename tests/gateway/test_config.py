@@ -102,17 +102,13 @@ def test_all_faults_are_told_at_once_with_their_paths_and_the_nearest_key(tmp_pa
     assert "destinations.unit.urll: unknown key (did you mean url?)" in found
     assert "site.timezone: is not a time zone of the IANA database" in found
     starts = [problem.split(":")[0] for problem in found]
-    assert {"http.listen", "pump.batch", "destinations.unit.url", "destinations.unit.secret_file"} <= set(
-        starts
-    )
+    assert {"http.listen", "pump.batch", "destinations.unit.url", "destinations.unit.secret_file"} <= set(starts)
 
 
 def test_a_misspelt_section_or_key_in_the_environment_is_an_error(clean_env: pytest.MonkeyPatch) -> None:
     clean_env.setenv("JIESU_REDSI__URL", "redis://h/0")
     clean_env.setenv("JIESU_REDIS__URI", "redis://h/0")
-    clean_env.setenv(
-        "JIESU_PORT_8080_TCP", "tcp://10.0.0.1:8080"
-    )  # Kubernetes sets such for a service `jiesu`
+    clean_env.setenv("JIESU_PORT_8080_TCP", "tcp://10.0.0.1:8080")  # Kubernetes sets such for a service `jiesu`
     with pytest.raises(ConfigError) as caught:
         load(None)
     assert caught.value.problems == (

@@ -169,9 +169,7 @@ async def test_behind_a_trusted_proxy_the_caller_is_the_client(serve: Serve, ech
 # --- how often
 
 
-async def test_submissions_are_limited_per_client_and_reading_is_not(
-    serve: Serve, echo: Any, clock: Any
-) -> None:
+async def test_submissions_are_limited_per_client_and_reading_is_not(serve: Serve, echo: Any, clock: Any) -> None:
     routes = one("POST", "/x", echo)
     routes.add("GET", "/x", echo)
     client = (await serve(routes, burst=2)).client
@@ -188,9 +186,7 @@ async def test_submissions_are_limited_per_client_and_reading_is_not(
     assert (await client.post("/x", headers=BEHIND)).status == 200
 
 
-async def test_this_machine_and_token_holders_are_not_limited(
-    serve: Serve, echo: Any, tmp_path: Path
-) -> None:
+async def test_this_machine_and_token_holders_are_not_limited(serve: Serve, echo: Any, tmp_path: Path) -> None:
     token = new_token(tmp_path / "tokens.jsonl", ["submit:web"])
     client = (await serve(one("POST", "/x", echo), burst=1)).client
     for headers in ({}, BEHIND | {"Authorization": f"Bearer {token}"}):
@@ -269,9 +265,7 @@ async def test_large_bodies_under_way_are_bounded_in_all_and_small_ones_pass(ser
     assert (await running.client.post("/x", data=b"x" * 100_000, expect100=True)).status == 200
 
 
-async def test_a_body_that_does_not_arrive_gets_408_and_the_connection_closed(
-    serve: Serve, echo: Any
-) -> None:
+async def test_a_body_that_does_not_arrive_gets_408_and_the_connection_closed(serve: Serve, echo: Any) -> None:
     running = await serve(one("POST", "/x", echo), body_timeout=0.05)
     answer = await talk(running, b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
     assert answer.startswith(b"HTTP/1.1 408 ")
@@ -375,9 +369,7 @@ async def test_bad_http_is_a_problem_too_and_not_in_the_log(
 async def test_a_body_that_breaks_the_chunked_coding_is_given_up_on(serve: Serve, echo: Any) -> None:
     """aiohttp's C parser does not tell the reader of such a body: it looks like one that never arrives."""
     running = await serve(one("POST", "/x", echo), body_timeout=0.05)
-    answer = await talk(
-        running, b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\nzz\r\n"
-    )
+    answer = await talk(running, b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\nzz\r\n")
     assert answer.startswith((b"HTTP/1.1 408 ", b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
     assert b"application/problem+json" in answer
 

@@ -167,9 +167,7 @@ def test_warnings_and_uncaught_exceptions_go_the_same_way(written: Any) -> None:
     assert "张" not in json.dumps([warning, in_thread, uncaught], ensure_ascii=False)
 
 
-def test_a_handler_that_fails_does_not_print_the_record(
-    written: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_handler_that_fails_does_not_print_the_record(written: Any, capsys: pytest.CaptureFixture[str]) -> None:
     class Hostile:
         def __str__(self) -> str:
             raise ValueError("13800138000")
@@ -223,7 +221,5 @@ def test_every_event_in_our_code_is_a_code_and_every_key_is_shown(package: str) 
     for file in (ROOT / package).rglob("*.py"):
         for event, keys in _logged(ast.parse(file.read_text("utf-8"))):
             assert isinstance(event, ast.Constant), f"{file}:{event.lineno}: an event is a literal"
-            assert re.fullmatch(r"[a-z][a-z0-9_.]*", str(event.value)), (
-                f"{file}:{event.lineno}: {event.value!r}"
-            )
+            assert re.fullmatch(r"[a-z][a-z0-9_.]*", str(event.value)), f"{file}:{event.lineno}: {event.value!r}"
             assert set(keys) <= known, f"{file}:{event.lineno}: {set(keys) - known} would be redacted"

@@ -137,9 +137,7 @@ def test_a_distribution_that_wrote_into_our_packages_is_named(tmp_path: Path) ->
         "origins = {n: u.find_spec(n).origin for n in ('channels', 'workers')}\n"
         "print(origins['channels'].startswith(sys.argv[1]))"
     )
-    shadowed = subprocess.run(
-        [sys.executable, "-c", script, str(site)], capture_output=True, text=True, check=True
-    )
+    shadowed = subprocess.run([sys.executable, "-c", script, str(site)], capture_output=True, text=True, check=True)
     assert shadowed.stdout == "True\n"
     found = owners(claims, home=site)
     assert found["channels"] == "channels"

@@ -20,9 +20,7 @@ TicketOf = Callable[..., Ticket]
 def ticket_of() -> TicketOf:
     """`ticket_of(text, channel=…, config=…, **fields of Inbound)` normalizes one submission."""
 
-    def make(
-        text: str = "", *, channel: str = "web", config: NormalizerConfig | None = None, **fields: Any
-    ) -> Ticket:
+    def make(text: str = "", *, channel: str = "web", config: NormalizerConfig | None = None, **fields: Any) -> Ticket:
         raw = Raw(channel=channel, source_id="1", received_at=datetime(2026, 11, 23, tzinfo=UTC), body=b"")
         inbound = Inbound(text=text, digest="0" * 64, **fields)
         return normalize(raw, inbound, number=NUMBER, config=config or NormalizerConfig())

@@ -16,9 +16,7 @@ from normalizer.attachment import Described, clean_name, describe, sniff
 from normalizer.ticket import Attachment
 
 
-def photo(
-    fmt: str = "JPEG", *, lat: tuple[float, ...] = (26, 4, 30), refs: str = "NE", orientation: int = 1
-) -> bytes:
+def photo(fmt: str = "JPEG", *, lat: tuple[float, ...] = (26, 4, 30), refs: str = "NE", orientation: int = 1) -> bytes:
     """A 40 x 20 picture with a position, a camera's name and a comment."""
     exif = Image.Exif()
     exif[ExifTags.Base.Make] = "CAMERA-OF-ZHANG-SAN"

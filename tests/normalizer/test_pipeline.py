@@ -60,9 +60,7 @@ def test_steps_are_left_out_by_name() -> None:
     assert {note.step for note in ticket.notes} == {"title"}
 
 
-@pytest.mark.parametrize(
-    "block", [{"off": ["title"]}, {"off": ["nonsense"]}, {"region": "China"}, {"colour": 1}]
-)
+@pytest.mark.parametrize("block", [{"off": ["title"]}, {"off": ["nonsense"]}, {"region": "China"}, {"colour": 1}])
 def test_a_wrong_block_is_refused(block: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         NormalizerConfig.model_validate(block)

@@ -54,9 +54,7 @@ def every_event(ticket_of: Callable[..., Ticket]) -> dict[str, dict[str, Any]]:
     return {type: envelope(type, document.model_dump(mode="json")) for type, document in data.items()}
 
 
-@pytest.mark.parametrize(
-    ("name", "current"), [("ticket-1", schema.ticket_schema), ("event-1", schema.event_schema)]
-)
+@pytest.mark.parametrize(("name", "current"), [("ticket-1", schema.ticket_schema), ("event-1", schema.event_schema)])
 def test_the_file_is_what_the_code_says(name: str, current: Callable[[], schema.Schema]) -> None:
     file = FOLDER / f"{name}.json"
     assert file.read_text("utf-8") == schema.text(current()), "run: make docs"

@@ -29,14 +29,10 @@ def make_item() -> MakeItem:
     ) -> Item:
         body = text.encode()
         raw = Raw(channel="web", source_id=source_id, received_at=RECEIVED, body=body, content_type="text/plain")
-        inbound = Inbound(
-            text=text, digest=digest or identity.content_digest(body), threads=threads, senders=senders
-        )
+        inbound = Inbound(text=text, digest=digest or identity.content_digest(body), threads=threads, senders=senders)
         number = identity.number(RECEIVED.date(), 0, sequence)
         ticket = normalize(raw, inbound, number=number)
-        return item(
-            ticket, inbound, code=identity.receipt_code(ticket.ticket_id, SECRET), domain="hotline.example"
-        )
+        return item(ticket, inbound, code=identity.receipt_code(ticket.ticket_id, SECRET), domain="hotline.example")
 
     return make
 

@@ -248,9 +248,7 @@ def sentinel(short_tmp: Path) -> Iterator[Starter]:
 async def test_a_sentinel_url_leads_to_the_master(server: Starter, sentinel: Starter) -> None:
     """The first of the two Sentinels is down."""
     master = server()
-    config = RedisConfig(
-        url=f"redis+sentinel://127.0.0.1:{free_port()},127.0.0.1:{sentinel(master)}/hotline/2"
-    )
+    config = RedisConfig(url=f"redis+sentinel://127.0.0.1:{free_port()},127.0.0.1:{sentinel(master)}/hotline/2")
     with connect(config, Path()) as client:
         client.set("k", "v")
         assert client.client_info()["db"] == 2
@@ -261,9 +259,7 @@ async def test_a_sentinel_url_leads_to_the_master(server: Starter, sentinel: Sta
         assert direct.get("k") == b"v"
 
 
-async def test_after_a_failover_the_same_client_writes_to_the_new_master(
-    server: Starter, sentinel: Starter
-) -> None:
+async def test_after_a_failover_the_same_client_writes_to_the_new_master(server: Starter, sentinel: Starter) -> None:
     old, new = server(), server()
     watcher = sentinel(old)
     config = RedisConfig(url=f"redis+sentinel://127.0.0.1:{watcher}/hotline/0")
@@ -300,9 +296,7 @@ async def test_passwords_of_sentinel_and_server_are_kept_apart(
         assert is_away(error_of(lambda: unknown_to_sentinel.set("k", "v")))
 
 
-async def test_a_closed_client_leaves_no_connection_to_the_sentinel(
-    server: Starter, sentinel: Starter
-) -> None:
+async def test_a_closed_client_leaves_no_connection_to_the_sentinel(server: Starter, sentinel: Starter) -> None:
     """redis-py closes only those to the master."""
     port = sentinel(server())
     config = RedisConfig(url=f"redis+sentinel://127.0.0.1:{port}/hotline/0")

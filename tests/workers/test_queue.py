@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from normalizer import identity
 from normalizer.ticket import Ticket
 from workers import keys
+from workers.connect import connect_async
 from workers.queue import TicketQueue
 from workers.store import Store
-from workers.connect import connect_async
 
 
 def events_of(client: redis.Redis, stream: str) -> list[dict]:
@@ -84,7 +84,10 @@ def test_a_number_that_another_ticket_holds_is_refused_and_a_new_one_taken(valke
     assert added(valkey.client()) == 1
     renumbered = replace(two, number=make_item("b", sequence=8).number)
     assert [r.code for r in queue.enqueue([renumbered])] == ["opened"]
-    assert [e["data"]["number"] for e in events_of(valkey.client(), keys.TICKETS)] == [one.number, renumbered.number]
+    assert [e["data"]["number"] for e in events_of(valkey.client(), keys.TICKETS)] == [
+        one.number,
+        renumbered.number,
+    ]
 
 
 def test_a_half_written_ticket_is_completed_under_its_own_number(valkey, queue, make_item):
@@ -110,7 +113,7 @@ def test_a_message_of_the_same_matter_grows_the_ticket_once(valkey, queue, make_
     client, one = valkey.client(), make_item("a")
     later = message(make_item, one)
     assert [r.code for r in queue.enqueue([one, later, later])] == ["opened", "appended", "known"]
-    assert queue.enqueue([later])[0] .ticket_id == one.ticket_id
+    assert queue.enqueue([later])[0].ticket_id == one.ticket_id
     assert added(client) == 1
     [event] = events_of(client, keys.EVENTS)
     assert (event["type"], event["id"]) == ("org.jiesu.ticket.followed_up.v1", f"{one.ticket_id}.2")
@@ -217,7 +220,10 @@ def test_law_any_resending_in_any_batches_gives_one_ticket_each(valkey, make_ite
     client.flushall()
     queue = TicketQueue(client, grace=1)
     openers = [make_item(f"s{n}", sequence=n + 1) for n in range(3)]
-    pool = [*openers, *(message(make_item, o, source_id=f"m{n}", sequence=60 + n) for n, o in enumerate(openers))]
+    pool = [
+        *openers,
+        *(message(make_item, o, source_id=f"m{n}", sequence=60 + n) for n, o in enumerate(openers)),
+    ]
     sent = [*openers, *(pool[i] for i in order), *pool]
     for start in range(0, len(sent), cut):
         queue.enqueue(sent[start : start + cut])

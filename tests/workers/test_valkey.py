@@ -195,9 +195,7 @@ def test_a_log_that_has_grown_is_put_aside(short_tmp: Path, opened: Opener) -> N
 # --- who owns it ---
 
 
-def test_a_second_owner_attaches_and_may_not_stop_the_server_of_a_living_one(
-    short_tmp: Path, opened: Opener
-) -> None:
+def test_a_second_owner_attaches_and_may_not_stop_the_server_of_a_living_one(short_tmp: Path, opened: Opener) -> None:
     first, second = opened(short_tmp), opened(short_tmp)
     started, found = first.start(), second.start()
     assert (started.attached, found.attached) == (False, True)
@@ -232,9 +230,7 @@ def test_an_owner_that_does_not_care_does_not_keep_others_from_starting_the_serv
     assert eager.is_owner
 
 
-def test_the_server_outlives_a_killed_owner_and_the_next_one_takes_it_over(
-    short_tmp: Path, opened: Opener
-) -> None:
+def test_the_server_outlives_a_killed_owner_and_the_next_one_takes_it_over(short_tmp: Path, opened: Opener) -> None:
     parent, pid = parent_of_a_server(short_tmp)
     parent.kill()
     parent.wait()
@@ -283,9 +279,7 @@ def test_a_killed_server_frees_the_directory_and_comes_back_with_all_it_acknowle
         assert acknowledged <= client.xlen("s") <= acknowledged + 1
 
 
-def test_a_torn_tail_of_the_append_only_file_loses_only_the_torn_entry(
-    short_tmp: Path, opened: Opener
-) -> None:
+def test_a_torn_tail_of_the_append_only_file_loses_only_the_torn_entry(short_tmp: Path, opened: Opener) -> None:
     owner = opened(short_tmp)
     owner.start()
     with client_of(owner) as client:
@@ -319,9 +313,7 @@ def test_a_corrupt_file_is_never_repaired_silently(short_tmp: Path, opened: Open
 def test_a_full_disk_ends_the_server_and_loses_nothing_acknowledged(short_tmp: Path, opened: Opener) -> None:
     disk = short_tmp / "disk"
     disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)], capture_output=True
-    )
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)], capture_output=True)
     if mounted.returncode:
         pytest.skip("needs the right to mount a small tmpfs")
     try:
@@ -430,9 +422,7 @@ async def test_the_watch_restarts_a_killed_server(short_tmp: Path, opened: Opene
     assert logged[0]["exit_code"] == -signal.SIGKILL
 
 
-async def test_the_watch_restarts_a_server_that_an_earlier_owner_started(
-    short_tmp: Path, opened: Opener
-) -> None:
+async def test_the_watch_restarts_a_server_that_an_earlier_owner_started(short_tmp: Path, opened: Opener) -> None:
     parent, pid = parent_of_a_server(short_tmp)
     parent.kill()
     parent.wait()
@@ -446,9 +436,7 @@ async def test_the_watch_restarts_a_server_that_an_earlier_owner_started(
 async def test_the_watch_waits_longer_and_longer_for_a_server_that_cannot_start(
     short_tmp: Path, opened: Opener
 ) -> None:
-    owner = opened(
-        short_tmp / "data", binary=script(short_tmp / "server", f"echo >> {short_tmp}/tries; exit 1\n")
-    )
+    owner = opened(short_tmp / "data", binary=script(short_tmp / "server", f"echo >> {short_tmp}/tries; exit 1\n"))
     tries = short_tmp / "tries"
     logged = await watched(owner, until=lambda: tries.exists() and tries.stat().st_size >= 3)
     waits = [entry["restart_in"] for entry in logged if entry["event"] == "valkey_gone"]
@@ -541,9 +529,7 @@ def test_a_symbolic_link_in_the_short_places_stead_is_refused(short_tmp: Path, s
         locate(short_tmp / LONG)
 
 
-def test_a_copy_of_the_data_gets_a_place_of_its_own(
-    short_tmp: Path, short_places: Path, opened: Opener
-) -> None:
+def test_a_copy_of_the_data_gets_a_place_of_its_own(short_tmp: Path, short_places: Path, opened: Opener) -> None:
     original, copy = opened(short_tmp / "1" / LONG), opened(short_tmp / "2" / LONG)
     original.start()
     with client_of(original) as client:

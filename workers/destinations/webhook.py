@@ -30,9 +30,7 @@ class WebhookConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     type: Literal["webhook"]
-    url: HttpUrl = Field(
-        description="https (or http) address the events are posted to; without user:password"
-    )
+    url: HttpUrl = Field(description="https (or http) address the events are posted to; without user:password")
     secret_file: Path = Field(
         description="One `whsec_…` secret a line, relative to the data directory; more than one"
         " while they are rotated: the events are then signed with each"

@@ -90,9 +90,7 @@ def test_a_mail_address_that_is_none_stays_as_written(ticket_of: TicketOf, writt
         ("weibo", ["weibo", "email", "phone"]),
     ],
 )
-def test_answers_go_first_the_way_the_request_came(
-    ticket_of: TicketOf, channel: str, order: list[str]
-) -> None:
+def test_answers_go_first_the_way_the_request_came(ticket_of: TicketOf, channel: str, order: list[str]) -> None:
     requester = {
         "phone": "13800138000",
         "email": "a@example.com",

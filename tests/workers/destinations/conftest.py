@@ -34,9 +34,7 @@ def make_event() -> Callable[..., Event]:
     def make(number: int = 1, text: str = "楼下的路灯坏了") -> Event:
         ticket_id = f"t{number:026d}"
         event_id = f"{ticket_id}.accepted"
-        document = json.dumps(
-            {"specversion": "1.0", "id": event_id, "data": {"text": text}}, ensure_ascii=False
-        )
+        document = json.dumps({"specversion": "1.0", "id": event_id, "data": {"text": text}}, ensure_ascii=False)
         return Event(event_id, "org.jiesu.ticket.accepted.v1", ticket_id, document.encode())
 
     return make
@@ -146,15 +144,11 @@ def secret_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def make_webhook(
-    brake: RedisBrake, secret_file: Path
-) -> AsyncIterator[Callable[..., WebhookDestination]]:
+async def make_webhook(brake: RedisBrake, secret_file: Path) -> AsyncIterator[Callable[..., WebhookDestination]]:
     """Builds destinations that may call loopback; they are closed at the end."""
     made: list[WebhookDestination] = []
 
-    def make(
-        url: str, *, resolver: object = None, name: str = "unit", **settings: object
-    ) -> WebhookDestination:
+    def make(url: str, *, resolver: object = None, name: str = "unit", **settings: object) -> WebhookDestination:
         block = {"type": "webhook", "url": url, "secret_file": secret_file, "allow_private": ["127.0.0.1/32"]}
         config = WebhookConfig.model_validate(block | settings)
         destination = WebhookDestination(name, config, read_secrets(secret_file), brake, resolver)  # type: ignore[arg-type]

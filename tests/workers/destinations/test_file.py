@@ -178,9 +178,7 @@ async def test_a_file_cut_short_is_read_anew_and_nothing_is_forgotten(
     assert ids_in(path) == [make_event(3).id]
 
 
-async def test_a_removed_lock_file_is_noticed(
-    destination: FileDestination, path: Path, make_event: MakeEvent
-) -> None:
+async def test_a_removed_lock_file_is_noticed(destination: FileDestination, path: Path, make_event: MakeEvent) -> None:
     await destination.deliver(make_event(1))
     lock = path.with_name("delivered.jsonl.lock")
     lock.unlink()

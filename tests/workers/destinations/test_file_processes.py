@@ -81,9 +81,7 @@ async def test_killed_at_any_step_the_event_is_there_once(
     assert Counter(ids_in(path)) == Counter(make_event(number).id for number in (0, 7, 8))
 
 
-async def test_a_storm_of_kills_loses_and_doubles_nothing(
-    tmp_path: Path, make_event: MakeEvent, ids_in: IdsIn
-) -> None:
+async def test_a_storm_of_kills_loses_and_doubles_nothing(tmp_path: Path, make_event: MakeEvent, ids_in: IdsIn) -> None:
     path = tmp_path / "delivered.jsonl"
     done = run("storm", path, 3)
     assert done.returncode == 0, done.stderr

@@ -145,9 +145,7 @@ async def test_a_date_and_a_missing_wait_brake_too(
     assert isinstance(outcome, TryLater)
     assert outcome.after == pytest.approx(600, abs=5)
     receiver.answers(429)
-    assert await make_webhook(receiver.url, name="other").deliver(make_event()) == TryLater(
-        "status_429", None
-    )
+    assert await make_webhook(receiver.url, name="other").deliver(make_event()) == TryLater("status_429", None)
     hold = await brake.get("other")
     assert hold is not None
     assert hold.seconds == pytest.approx(30, abs=2)
@@ -226,9 +224,7 @@ async def test_a_receiver_that_breaks_off_or_talks_nonsense_is_tried_again(
     assert await destination.deliver(make_event()) == TryLater("connection_failed", None)
 
 
-async def test_a_reset_is_tried_again(
-    make_webhook: MakeWebhook, raw_server: RawServer, make_event: MakeEvent
-) -> None:
+async def test_a_reset_is_tried_again(make_webhook: MakeWebhook, raw_server: RawServer, make_event: MakeEvent) -> None:
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.transport.abort()
@@ -256,9 +252,7 @@ async def test_the_environments_proxy_is_not_asked(
     assert await make_webhook(receiver.url).deliver(make_event()) == Delivered()
 
 
-async def test_it_can_be_closed_and_used_again(
-    make_webhook: MakeWebhook, receiver: Any, make_event: MakeEvent
-) -> None:
+async def test_it_can_be_closed_and_used_again(make_webhook: MakeWebhook, receiver: Any, make_event: MakeEvent) -> None:
     destination = make_webhook(receiver.url)
     for number in range(2):
         assert await destination.deliver(make_event(number)) == Delivered()
@@ -293,9 +287,7 @@ async def test_without_the_brake_nobody_is_called(
         "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=",
     ],
 )
-def test_a_secret_file_without_a_good_secret_is_refused_without_repeating_it(
-    tmp_path: Path, content: str
-) -> None:
+def test_a_secret_file_without_a_good_secret_is_refused_without_repeating_it(tmp_path: Path, content: str) -> None:
     path = tmp_path / "secret"
     path.write_text(content)
     with pytest.raises(ValueError) as refused:

@@ -1,0 +1,137 @@
+"""The commands that run the line: `up` (everything on one machine), `gateway` and `work` (the roles alone).
+
+May not do the work of a role: roles run in processes of their own (gateway/roles.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from gateway import logs
+from gateway.config import Config, ConfigError, load
+from gateway.listener import bind
+from gateway.supervise import Role, Supervisor
+
+EX_CONFIG: Final = 78
+GRACE: Final = 4.0
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML file; left out: the defaults")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Spool, blobs, secret, embedded server")]
+Http = Annotated[str | None, typer.Option("--http", help="HOST:PORT")]
+
+
+def _load(config: Path | None, data_dir: Path | None, http: str | None = None) -> Config:
+    overrides: dict[str, dict[str, Any]] = {"http": {"listen": http}} if http else {}
+    try:
+        return load(config, data_dir=data_dir, overrides=overrides)
+    except ConfigError as error:
+        typer.echo("\n".join(error.problems), err=True)
+        raise typer.Exit(EX_CONFIG) from None
+
+
+def _far_side(config: Config) -> list[Role]:
+    workers = [
+        Role(f"worker:{queue}:{number}", ("worker", queue))
+        for queue, count in (("urgent", config.workers.urgent), ("dispatch", config.workers.dispatch))
+        for number in range(count)
+    ]
+    return [Role("dispatcher", ("dispatcher",)), *workers]
+
+
+async def _until_told() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, stop.set)
+    await stop.wait()
+
+
+async def _run(config: Config, roles: list[Role], banner: str) -> int:
+    supervisor = Supervisor(roles, config.model_dump(mode="json"))
+    told = asyncio.create_task(_until_told())
+    supervisor.start()
+    ready = asyncio.create_task(supervisor.ready())
+    await asyncio.wait((ready, told), return_when=asyncio.FIRST_COMPLETED)
+    if ready.done():
+        typer.echo(banner)
+    await told
+    ready.cancel()
+    codes = await supervisor.end(GRACE)
+    return codes.get("gateway") or 0
+
+
+def up(
+    config: ConfigFile = None,
+    data_dir: DataDir = None,
+    http: Http = None,
+    smtp: Annotated[str | None, typer.Option("--smtp", help="HOST:PORT; unused without an email channel")] = None,
+) -> None:
+    """Everything on one machine; Ctrl-C drains."""
+    from workers.valkey import EmbeddedValkey, ValkeyError
+
+    settings = _load(config, data_dir, http)
+    logs.setup(settings.log)
+    server = (
+        EmbeddedValkey(settings.data_dir, binary=settings.redis.server, maxmemory=settings.redis.maxmemory)
+        if settings.redis.url is None
+        else None
+    )
+    try:
+        if server is not None:
+            server.start()
+        sock = bind(settings.http.address)
+    except (ValkeyError, OSError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    host, port = sock.getsockname()[:2]
+    banner = f"web: http://{host}:{port}/  (data: {settings.data_dir})"
+    if smtp is not None:
+        banner += f"\n--smtp {smtp}: unused, there is no email channel"
+    gateway = Role("gateway", ("gateway", str(sock.fileno())), inherits=(sock.fileno(),))
+
+    async def main() -> int:
+        watcher = asyncio.create_task(server.watch()) if server is not None else None
+        try:
+            return await _run(settings, [gateway, *_far_side(settings)], banner)
+        finally:
+            if watcher is not None:
+                watcher.cancel()
+
+    code = asyncio.run(main())
+    if server is not None:
+        server.stop()
+    sys.exit(code)
+
+
+def gateway(config: ConfigFile = None, data_dir: DataDir = None, http: Http = None) -> None:
+    """The gateway alone; attaches to Redis."""
+    from gateway.node import run_node
+
+    settings = _load(config, data_dir, http)
+    logs.setup(settings.log)
+    try:
+        sock = bind(settings.http.address)
+    except OSError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    host, port = sock.getsockname()[:2]
+    sys.exit(run_node(settings, [sock], lambda: typer.echo(f"web: http://{host}:{port}/")))
+
+
+def work(config: ConfigFile = None, data_dir: DataDir = None) -> None:
+    """The dispatcher and the RQ workers alone; they attach to Redis."""
+    settings = _load(config, data_dir)
+    logs.setup(settings.log)
+    sys.exit(asyncio.run(_run(settings, _far_side(settings), "working")))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the three commands."""
+    app.command()(up)
+    app.command()(gateway)
+    app.command()(work)

@@ -1,0 +1,217 @@
+"""The gateway role: wires spool, pump, channels and the HTTP listener into one running process, and drains it.
+
+May not hold a rule of its own: it only builds, connects, and decides in which order things start and end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+import structlog
+import uvloop
+from redis.exceptions import RedisError
+
+from channels.contract import Channel, Handler
+from gateway import ledger, spool
+from gateway.auth import Tokens
+from gateway.claims import claim_gateway
+from gateway.config import Config, site_secret
+from gateway.intake import Intake
+from gateway.limits import Buckets, Guesses
+from gateway.listener import Listener
+from gateway.metrics import Metrics
+from gateway.progress import Progress
+from gateway.pump import Pump
+from gateway.registry import Registry
+from gateway.routes import Routes
+from gateway.spool import Spool
+from gateway.tickets_api import TicketsApi
+from gateway.writer import Writer
+from normalizer.ticket import Raw, Receipt
+from workers import keys
+from workers.blobs import Blobs
+from workers.connect import connect_async
+from workers.store import Store
+
+log = structlog.get_logger()
+
+DRAIN: Final = 3.0
+ROWS_REMAIN: Final = 75  # EX_TEMPFAIL of sysexits.h
+UPKEEP_EVERY: Final = 60.0
+CHANNEL_BACK_OFF: Final = (0.5, 1.0, 2.0, 5.0, 15.0)
+
+
+class NodeHost:
+    """What one channel sees of this gateway (channels.contract.Host)."""
+
+    def __init__(self, node: Node, channel: str) -> None:
+        self.public_url = node.config.public_url
+        self._node = node
+        self._channel = channel
+
+    async def accept(self, raw: Raw) -> Receipt:
+        """Returns when `raw` is on disk."""
+        return await self._node.intake.accept(raw)
+
+    async def load_cursor(self) -> str | None:
+        """The cursor saved last; waits while Redis is away, so pollers do too."""
+        while True:
+            try:
+                found = await self._node.client.get(keys.cursor(self._channel))
+                return found.decode() if isinstance(found, bytes) else None
+            except (RedisError, OSError):
+                await asyncio.sleep(1.0)
+
+    async def save_cursor(self, cursor: str) -> None:
+        """Waits while Redis is away: the source keeps what comes meanwhile."""
+        while True:
+            try:
+                await self._node.client.set(keys.cursor(self._channel), cursor)
+                return
+            except (RedisError, OSError):
+                await asyncio.sleep(1.0)
+
+    def route(self, method: str, path: str, handler: Handler, scope: str | None = None) -> None:
+        """Serve a path of this channel."""
+        self._node.routes.add(method, path, handler, scope)
+
+
+class Node:
+    """One gateway: one spool, one pump, one id."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        secret = site_secret(config)
+        self.spool = Spool(config.data_dir / "spool", config.site.timezone)
+        self.writer = Writer(self.spool.db)
+        self.client = connect_async(config.redis, config.data_dir)
+        self.store = Store(self.client, domain=config.site.domain)
+        self.metrics = Metrics(self.spool.directory, self.client)
+        self.pump = Pump(self.spool, self.writer, config, queued=self._queued)
+        self.intake = Intake(
+            self.spool,
+            self.writer,
+            Blobs(config.data_dir / "blobs"),
+            intake=config.intake,
+            limits=config.spool,
+            secret=secret,
+            public_url=config.public_url,
+            spooled=self.pump.ring,
+        )
+        self.intake.unqueued_bytes = int(ledger.counts(self.spool.db)["bytes"])
+        self.channels: dict[str, Channel] = Registry().build(config.channels)
+        self.routes = Routes()
+        rate = config.http.submissions
+        self.listener = Listener(
+            self.routes,
+            config.http,
+            tokens=Tokens(config.tokens_path),
+            submissions=Buckets("submissions", burst=rate.burst, per_minute=rate.per_minute, size=rate.clients),
+        )
+        self._register_pages(secret)
+
+    def _register_pages(self, secret: bytes) -> None:
+        TicketsApi(self.config, self.store, self.intake).register(self.routes.add)
+        self.routes.add("GET", "/metrics", self.metrics.show)
+        web = self.channels.get("web")
+        if web is not None:
+            Progress(
+                self.store,
+                self.intake.accept,
+                web.parse,
+                secret=secret,
+                guesses=Guesses(self.config.http.guesses_per_hour),
+                zone=self.config.zone,
+            ).register(self.routes.add)
+
+    def _queued(self, rows: int, ages: list[float]) -> None:
+        self.metrics.observe(ages)
+
+    async def run(self, sockets: Sequence[socket.socket], ready: Callable[[], None], stop: asyncio.Event) -> int:
+        """Serve until `stop`, then drain; 75 when unqueued rows remain."""
+        tasks = [asyncio.create_task(work) for work in (self.writer.run(), self.pump.run(), self._upkeep())]
+        opening = asyncio.create_task(self._open())
+        running = [asyncio.create_task(self._run_channel(channel)) for channel in self.channels.values()]
+        for one in sockets:
+            await self.listener.start(one)
+        ready()
+        waiter = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait((waiter, *tasks), return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()  # a broken spool ends the process: it is restarted
+            return await self._drain(running)
+        finally:
+            for task in (opening, waiter, *running, *tasks):
+                task.cancel()
+            await asyncio.gather(opening, waiter, *running, *tasks, return_exceptions=True)
+            await self.client.aclose()
+            self.spool.close()
+
+    async def _open(self) -> None:
+        """Accepting begins when this spool has a gateway id; later starts need no Redis for it."""
+        if self.spool.fact("gateway") is None:
+            await claim_gateway(self.spool, self.writer, self.client)
+        self.intake.open = True
+        log.info("accepting", gateway=self.spool.fact("gateway"))
+
+    async def _run_channel(self, channel: Channel) -> None:
+        failures = 0
+        while True:
+            try:
+                await channel.run(NodeHost(self, channel.name))
+            except Exception as error:
+                log.error("channel_failed", channel=channel.name, error=type(error).__name__)
+            await asyncio.sleep(CHANNEL_BACK_OFF[min(failures, len(CHANNEL_BACK_OFF) - 1)])
+            failures += 1
+
+    async def _upkeep(self) -> None:
+        """Forget old rows and look again at how much is unqueued."""
+        while True:
+            before = time.time() - self.config.spool.keep_days * 86400
+            await self.writer.submit(partial(ledger.purge, before=before))
+            facts = await asyncio.to_thread(self._counts)
+            self.intake.unqueued_bytes = int(facts["bytes"])
+            await asyncio.sleep(UPKEEP_EVERY)
+
+    def _counts(self) -> dict[str, int]:
+        with contextlib.closing(spool.connect(self.spool.directory)) as db:
+            return dict(ledger.counts(db))
+
+    async def _drain(self, channels: Sequence[asyncio.Task[None]]) -> int:
+        """Stop accepting, let the pump finish, and say whether it did."""
+        self.intake.open = False
+        for task in channels:
+            task.cancel()
+        await self.listener.stop(1.0)
+        deadline = time.monotonic() + DRAIN
+        while (left := (await asyncio.to_thread(self._counts))["in_flight"]) and time.monotonic() < deadline:  # noqa: ASYNC110 - rows are counted
+            await asyncio.sleep(0.05)
+        log.info("drained", remaining=left)
+        return ROWS_REMAIN if left else 0
+
+
+def run_node(config: Config, sockets: Sequence[socket.socket], ready: Callable[[], None]) -> int:
+    """The gateway process; returns its exit code."""
+
+    async def main() -> int:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(sign, stop.set)
+        return await Node(config).run(sockets, ready, stop)
+
+    try:
+        return uvloop.run(main())
+    except sqlite3.Error as error:
+        log.error("spool_broken", error=type(error).__name__)
+        return 70
