@@ -1,4 +1,4 @@
-"""Looking at the spool's rows, and the few repairs an operator or the upkeep makes: count, list, replay, reoffer, purge.
+"""Looking at the spool's rows, and the few repairs of an operator or the upkeep: count, list, replay, reoffer, purge.
 
 May not accept or number anything (gateway/spool.py does).
 """

@@ -190,11 +190,9 @@ class Pump:
             lane = Lane(self, "suspects")
             running = asyncio.create_task(lane.run())
             try:
-                while not running.done():
-                    await self._try_alone(lane, running, seq, reason)
-                    if self._suspects.empty():
-                        break
-                    seq, reason = self._suspects.get_nowait()
+                await self._try_alone(lane, running, seq, reason)
+                while not running.done() and not self._suspects.empty():
+                    await self._try_alone(lane, running, *self._suspects.get_nowait())
             finally:
                 running.cancel()
                 await asyncio.wait((running,))

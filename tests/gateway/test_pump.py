@@ -1,0 +1,202 @@
+"""The pump with real children and a real server: rows become tickets; what hangs, dies or raises delays nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from gateway import ledger
+from gateway.config import Config
+from gateway.pump import Pump
+from gateway.spool import Spool
+from gateway.writer import Writer
+from normalizer.ticket import Raw
+from workers import keys
+
+PLANTED = '''
+import os, time
+from pydantic import BaseModel
+from normalizer.ticket import Inbound
+from normalizer.errors import Rejected
+
+class PlantedConfig(BaseModel, extra="forbid"):
+    fixed: bool = False
+
+class Planted:
+    name = "planted"
+    config_type = PlantedConfig
+
+    def __init__(self, config, /):
+        self.config = config
+
+    def parse(self, raw):
+        if not self.config.fixed:
+            match raw.body:
+                case b"raise": raise RuntimeError("secret words of a citizen")
+                case b"reject": raise Rejected("nonsense", "It cannot be read.")
+                case b"hang": time.sleep(600)
+                case b"die": os._exit(9)
+        return Inbound(text=raw.body.decode(), digest=raw.source_id)
+
+    async def run(self, host): ...
+'''
+
+
+@pytest.fixture
+def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A third party's channel, installed where the children find it."""
+    site = tmp_path / "site"
+    facts = site / "planted-1.dist-info"
+    facts.mkdir(parents=True)
+    (site / "planted.py").write_text(PLANTED)
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: planted\nVersion: 1\n")
+    (facts / "entry_points.txt").write_text("[jiesu.channels]\nplanted = planted:Planted\n")
+    monkeypatch.setenv("PYTHONPATH", str(site))
+
+
+class Line:
+    """A spool with its pump running."""
+
+    def __init__(self, spool: Spool, writer: Writer, pump: Pump) -> None:
+        self.spool, self.writer, self.pump = spool, writer, pump
+
+    async def put(self, *bodies: bytes) -> list[str]:
+        """Spool one row a body; returns their numbers."""
+        now = datetime.now(UTC)
+        raws = [Raw(channel="planted", source_id=f"{n}:{b!r}", received_at=now, body=b) for n, b in enumerate(bodies)]
+        rows = [self.writer.submit(lambda db, r=r: self.spool.insert(db, r, r.source_id, None)) for r in raws]
+        numbers = [row.number for row in await asyncio.gather(*rows)]
+        self.pump.ring()
+        return numbers
+
+    async def rows(self) -> dict[str, tuple[str, str | None, str | None]]:
+        def read(db: sqlite3.Connection) -> dict:
+            found = db.execute("SELECT number, state, code, detail FROM submission")
+            return {number: (state, code, detail) for number, state, code, detail in found}
+
+        return await self.writer.submit(read)
+
+    async def until(self, done: Callable[[dict], bool], seconds: float = 30) -> dict:
+        async with asyncio.timeout(seconds):
+            while not done(rows := await self.rows()):
+                await asyncio.sleep(0.05)
+        return rows
+
+
+@pytest.fixture
+def line(tmp_path, valkey):
+    @asynccontextmanager
+    async def start(fixed: bool = False, **pump: object) -> AsyncIterator[Line]:
+        config = Config(
+            data_dir=tmp_path / "data",
+            redis={"url": valkey.url},
+            channels={"planted": {"fixed": fixed}},
+            pump={"nice": 0, **pump},
+        )
+        spool = Spool(config.data_dir / "spool", "Asia/Shanghai")
+        spool.remember(spool.db, "gateway", "00")
+        writer = Writer(spool.db)
+        pumping = Pump(spool, writer, config, queued=lambda rows, ages: None)
+        tasks = [asyncio.create_task(writer.run()), asyncio.create_task(pumping.run())]
+        try:
+            yield Line(spool, writer, pumping)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            spool.close()
+
+    return start
+
+
+def ended(rows: dict) -> bool:
+    return all(state != "received" for state, _, _ in rows.values())
+
+
+def tickets(valkey) -> list[str]:
+    return [json.loads(f[b"event"])["data"]["number"] for _, f in valkey.client().xrange(keys.TICKETS)]
+
+
+async def test_rows_become_tickets_in_order(planted, line, valkey):
+    async with line() as running:
+        numbers = await running.put(*(f"request {n}".encode() for n in range(50)))
+        rows = await running.until(ended)
+    assert {state for state, _, _ in rows.values()} == {"queued"}
+    assert tickets(valkey) == numbers
+
+
+async def test_what_raises_hangs_or_dies_is_parked_and_the_rest_goes_on(planted, line, valkey):
+    async with line(time_limit=1.0) as running:
+        numbers = await running.put(b"one", b"raise", b"two", b"hang", b"three", b"die", b"reject", b"four")
+        rows = await running.until(ended)
+    states = [rows[number][:2] for number in numbers]
+    assert [state for state, _ in states] == [
+        "queued", "parked", "queued", "parked", "queued", "parked", "parked", "queued",
+    ]  # fmt: skip
+    raised, hung, died, rejected = (rows[numbers[n]] for n in (1, 3, 5, 6))
+    assert raised[1] == "exception"
+    assert "RuntimeError" in raised[2]
+    assert "citizen" not in raised[2], "an exception's message may quote the citizen"
+    assert hung[1:] == ("crashed", "exceeded the time limit")
+    assert died[1:] == ("crashed", "exited with code 9")
+    assert rejected[1] == "nonsense"
+    assert sorted(tickets(valkey)) == sorted(numbers[n] for n in (0, 2, 4, 7))
+
+
+async def test_after_the_fix_a_parked_row_is_queued_under_the_same_number(planted, line, valkey):
+    async with line() as running:
+        [number] = await running.put(b"raise")
+        await running.until(ended)
+    async with line(fixed=True) as running:
+        await running.writer.submit(lambda db: ledger.replay(db, [1]))
+        running.pump.ring()
+        rows = await running.until(ended)
+    assert rows[number][0] == "queued"
+    assert tickets(valkey) == [number]
+
+
+async def test_rows_wait_while_the_server_is_away_and_are_offered_again_after_a_restart(planted, tmp_path, own_valkey):
+    config = Config(data_dir=tmp_path / "data", redis={"url": own_valkey.url}, channels={"planted": {}}, pump={"nice": 0})
+    spool = Spool(config.data_dir / "spool", "Asia/Shanghai")
+    spool.remember(spool.db, "gateway", "00")
+    writer = Writer(spool.db)
+    pump = Pump(spool, writer, config, queued=lambda rows, ages: None)
+    tasks = [asyncio.create_task(writer.run()), asyncio.create_task(pump.run())]
+    running = Line(spool, writer, pump)
+    try:
+        await running.put(b"before")
+        await running.until(ended)
+        os.kill(own_valkey.embedded.pid, 9)
+        await running.put(b"during", b"the outage")
+        assert not ended(await running.rows())
+        own_valkey.embedded.start()
+        await running.until(ended)
+        assert len(tickets(own_valkey)) == 3
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        spool.close()
+
+
+async def test_a_gateway_killed_during_a_batch_parks_nobody(planted, line, valkey):
+    async with line() as running:
+        await running.put(b"seed")
+        await running.until(ended)
+    async with line() as running:
+        await running.writer.submit(lambda db: running.spool.begin(db, [1]))
+    db = sqlite3.connect(running.spool.directory / "spool.sqlite3")
+    db.execute("UPDATE submission SET state = 'received', attempts = 1")
+    db.commit()
+    db.close()
+    async with line() as running:
+        rows = await running.until(ended)
+    assert [state for state, _, _ in rows.values()] == ["queued"]
