@@ -53,7 +53,7 @@ class FarSide:
     streams: Mapping[str, int]
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class _Seen(Collector):
     """The last look, as series."""
 

@@ -119,7 +119,7 @@ class Node:
         self._register_pages(secret)
 
     def _register_pages(self, secret: bytes) -> None:
-        TicketsApi(self.config, self.store, self.intake).register(self.routes.add)
+        TicketsApi(self.store, self.intake, self.config).register(self.routes.add)
         self.routes.add("GET", "/metrics", self.metrics.show)
         web = self.channels.get("web")
         if web is not None:
@@ -137,9 +137,15 @@ class Node:
 
     async def run(self, sockets: Sequence[socket.socket], ready: Callable[[], None], stop: asyncio.Event) -> int:
         """Serve until `stop`, then drain; 75 when unqueued rows remain."""
-        tasks = [asyncio.create_task(work) for work in (self.writer.run(), self.pump.run(), self._upkeep())]
+        tasks: list[asyncio.Task[None]] = [
+            asyncio.create_task(self.writer.run()),
+            asyncio.create_task(self.pump.run()),
+            asyncio.create_task(self._upkeep()),
+        ]
         opening = asyncio.create_task(self._open())
-        running = [asyncio.create_task(self._run_channel(channel)) for channel in self.channels.values()]
+        running: list[asyncio.Task[None]] = [
+            asyncio.create_task(self._run_channel(channel)) for channel in self.channels.values()
+        ]
         for one in sockets:
             await self.listener.start(one)
         ready()

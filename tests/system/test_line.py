@@ -1,0 +1,145 @@
+"""The whole line: one request in over HTTP, one ticket on the queue, one line at the destination; and kill -9."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from normalizer.ticket import Ticket
+
+pytestmark = pytest.mark.system
+DATA = Path(__file__).parents[2] / "../shared/data/text"
+TARGETS = ("gateway", "pump", "valkey", "dispatcher", "worker:dispatch", "worker:urgent")
+
+
+def wait_until_settled(up, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not up.settled():
+        assert time.monotonic() < deadline, f"not settled: {up.counts()}"
+        time.sleep(0.1)
+
+
+def entries_added(up) -> int:
+    return up.client().xinfo_stream("jiesu:tickets")["entries-added"]
+
+
+def test_a_request_becomes_a_ticket_and_is_delivered(up):
+    status, receipt = up.post({"text": "楼下路灯坏了三天", "phone": "13800138000"}, key="k1")
+    assert status == 201
+    assert up.post({"text": "楼下路灯坏了三天", "phone": "13800138000"}, key="k1")[0] == 200
+    wait_until_settled(up, 15)
+    assert up.delivered() == [f"{receipt['ticket_id']}.accepted"]
+    event = json.loads((up.directory / "delivered.jsonl").read_text())
+    ticket = Ticket.model_validate(event["data"])
+    assert (ticket.number, ticket.text) == (receipt["number"], "楼下路灯坏了三天")
+
+
+def test_ctrl_c_drains_in_under_five_seconds_and_a_restart_goes_on(up):
+    _, first = up.post({"text": "first"})
+    started = time.monotonic()
+    assert up.stop() == 0
+    assert time.monotonic() - started < 5
+    up.start()
+    _, second = up.post({"text": "second"})
+    wait_until_settled(up, 15)
+    assert int(second["number"][10:-1]) == int(first["number"][10:-1]) + 1
+    assert len(up.delivered()) == 2
+
+
+async def send(up, session: aiohttp.ClientSession, key: str, text: str) -> dict:
+    """As a careful client would: the same key until a receipt comes."""
+    while True:
+        try:
+            async with session.post(
+                f"{up.base}/api/v1/requests", json={"text": text}, headers={"Idempotency-Key": key}
+            ) as answer:
+                if answer.status in (200, 201):
+                    return await answer.json()
+                assert answer.status == 503, await answer.text()
+        except (aiohttp.ClientError, TimeoutError):
+            pass
+        await asyncio.sleep(0.05)
+
+
+async def send_all(up, texts: list[str], at_once: int) -> list[dict]:
+    gate = asyncio.Semaphore(at_once)
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+
+        async def one(n: int, text: str) -> dict:
+            async with gate:
+                return await send(up, session, f"key-{n}", text)
+
+        return list(await asyncio.gather(*(one(n, text) for n, text in enumerate(texts))))
+
+
+async def killing(up, kills: list[str], every: tuple[float, float]) -> None:
+    dice = random.Random(20260115)
+    while True:
+        await asyncio.sleep(dice.uniform(*every))
+        role = TARGETS[len(kills) % len(TARGETS)]
+        if await asyncio.to_thread(up.kill, role):
+            kills.append(role)
+
+
+async def storm(up, count: int, minimum_kills: int, every: tuple[float, float]) -> None:
+    kills: list[str] = []
+    killer = asyncio.create_task(killing(up, kills, every))
+    receipts: list[dict] = []
+    try:
+        batch = max(100, count // 20)
+        sent = 0
+        while sent < count or len(kills) < minimum_kills:
+            texts = [f"请求 {n}" for n in range(sent, sent + batch)]
+            gate = asyncio.Semaphore(20)
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+
+                async def one(n: int, text: str, gate=gate, session=session) -> dict:
+                    async with gate:
+                        return await send(up, session, f"storm-{n}", text)
+
+                receipts += await asyncio.gather(*(one(sent + i, t) for i, t in enumerate(texts)))
+            sent += batch
+    finally:
+        killer.cancel()
+    await asyncio.to_thread(wait_until_settled, up, 60 + count / 50)
+    ids = {receipt["ticket_id"] for receipt in receipts}
+    lines = up.delivered()
+    counts = up.counts()
+    print(f"\n{sent} submissions, {len(kills)} kills, {len(lines)} lines, {counts}")
+    assert len(receipts) == len(ids) == sent
+    assert entries_added(up) == sent, "one stream entry each"
+    assert len(lines) == len(set(lines)) == sent, "every ticket delivered, repeats dropped by id"
+    assert {line.removesuffix(".accepted") for line in lines} == ids
+    assert counts["received"] == counts["queued"] + counts["set_aside"] + counts["parked"] + counts["in_flight"]
+    assert counts["queued"] == sent
+    assert len(kills) >= minimum_kills
+
+
+async def test_kill_anything_at_any_time_and_nothing_is_lost_or_doubled(up):
+    await storm(up, count=600, minimum_kills=6, every=(0.8, 1.6))
+
+
+@pytest.mark.soak
+async def test_the_long_storm(up):
+    await storm(up, count=20_000, minimum_kills=30, every=(1.0, 4.0))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", ["fuzhou12345", "haikou12345"])
+async def test_real_hotline_rows_give_one_ticket_each(up, name):
+    path = DATA / f"{name}.jsonl"
+    if not path.exists():
+        pytest.skip(f"real input {name} is not here")
+    column = "投诉件内容" if name.startswith("fuzhou") else "诉求内容"
+    texts = [json.loads(line)[column] for line in path.read_text().splitlines()]
+    receipts = await send_all(up, texts, 50)
+    await asyncio.to_thread(wait_until_settled, up, 120)
+    lines = up.delivered()
+    print(f"\n{name}: {len(receipts)} receipts, {entries_added(up)} entries added, {len(lines)} lines")
+    assert len({receipt["ticket_id"] for receipt in receipts}) == len(texts) == entries_added(up) == len(set(lines))
