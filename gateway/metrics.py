@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
@@ -35,12 +35,6 @@ BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 """Seconds from received to queued; the long ones are for Redis away."""
 STATES: Final = ("queued", "set_aside", "parked", "in_flight")
 DELIVERIES: Final = "deliveries:"
-
-
-class AddRoute(Protocol):
-    """How a route is added (gateway.routes.Routes.add)."""
-
-    def __call__(self, method: str, path: str, handler: Handler, scope: str | None = None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +82,7 @@ class Metrics:
             registry=self.registry,
         )
 
-    def register(self, route: AddRoute) -> None:
+    def register(self, route: Callable[[str, str, Handler], object]) -> None:
         """Add GET /metrics."""
         route("GET", "/metrics", self.show)
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from http import HTTPStatus
 from importlib.resources import files
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import structlog
@@ -53,12 +53,6 @@ WORDS: Final[Mapping[Lang, dict[str, Any]]] = {
     "zh": tomllib.loads(_HERE.joinpath("catalogue/zh.toml").read_text("utf-8")),
     "en": tomllib.loads(_HERE.joinpath("catalogue/en.toml").read_text("utf-8")),
 }
-
-
-class AddRoute(Protocol):
-    """How a route is added (gateway.routes.Routes.add, Host.route)."""
-
-    def __call__(self, method: str, path: str, handler: Handler, scope: str | None = None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +96,7 @@ class Progress:
         self._zone = zone
         self._clock = clock
 
-    def register(self, route: AddRoute) -> None:
+    def register(self, route: Callable[[str, str, Handler], object]) -> None:
         """Add the two routes; both are public."""
         route("GET", "/t/{number}", self.show)
         route("POST", "/t/{number}", self.submit)

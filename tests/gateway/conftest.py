@@ -11,8 +11,10 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -25,6 +27,11 @@ from gateway.config import Config, HttpConfig, LogConfig
 from gateway.limits import Buckets
 from gateway.listener import Listener, bind
 from gateway.routes import Routes
+from normalizer import identity, normalize
+from normalizer.ticket import Inbound, Raw
+from workers.connect import RedisConfig, connect_async
+from workers.queue import TicketQueue, item
+from workers.store import Store
 
 
 class Clock:
@@ -144,3 +151,49 @@ def written() -> Iterator[Written]:
     root.handlers[:] = handlers
     root.setLevel(level)
     sys.excepthook, threading.excepthook = hooks
+
+
+SECRET = b"the secret of a site in a test"
+RECEIVED = datetime(2026, 1, 15, 2, 30, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A submission that is on the queue, and its receipt's number and code."""
+
+    ticket_id: str
+    number: str
+    code: str
+
+
+@dataclass
+class FarSide:
+    """A queue on a real server, and the store that reads it."""
+
+    store: Store
+    queue: TicketQueue
+    secret: bytes = SECRET
+
+    def enqueue(self, source_id: str, sequence: int, *, text: str = "路灯坏了", **inbound: Any) -> Queued:
+        """One submission by way of the pump's own pieces; `inbound`: requester, threads, senders."""
+        raw = Raw(channel="web", source_id=source_id, received_at=RECEIVED, body=text.encode())
+        said = Inbound(text=text, digest=identity.content_digest(raw.body), **inbound)
+        ticket = normalize(raw, said, number=identity.number(RECEIVED.date(), 0, sequence))
+        code = identity.receipt_code(ticket.ticket_id, SECRET)
+        self.queue.enqueue([item(ticket, said, code=code, domain="hotline.example")])
+        return Queued(ticket.ticket_id, ticket.number, code)
+
+
+@pytest.fixture
+async def far_side(valkey: Any) -> AsyncIterator[FarSide]:
+    async with connect_async(valkey.config, valkey.directory) as client:
+        store = Store(client, domain="hotline.example")
+        yield FarSide(store, TicketQueue(valkey.client(), grace=120))
+
+
+@pytest.fixture
+async def away(short_tmp: Path) -> AsyncIterator[Store]:
+    """A store whose server is not there."""
+    config = RedisConfig(url=f"unix://{quote(str(short_tmp / 'nobody.sock'))}")
+    async with connect_async(config, short_tmp) as client:
+        yield Store(client, domain="hotline.example")

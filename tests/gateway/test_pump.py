@@ -21,7 +21,7 @@ from gateway.writer import Writer
 from normalizer.ticket import Raw
 from workers import keys
 
-PLANTED = '''
+PLANTED = """
 import os, time
 from pydantic import BaseModel
 from normalizer.ticket import Inbound
@@ -47,7 +47,7 @@ class Planted:
         return Inbound(text=raw.body.decode(), digest=raw.source_id)
 
     async def run(self, host): ...
-'''
+"""
 
 
 @pytest.fixture
@@ -164,7 +164,9 @@ async def test_after_the_fix_a_parked_row_is_queued_under_the_same_number(plante
 
 
 async def test_rows_wait_while_the_server_is_away_and_are_offered_again_after_a_restart(planted, tmp_path, own_valkey):
-    config = Config(data_dir=tmp_path / "data", redis={"url": own_valkey.url}, channels={"planted": {}}, pump={"nice": 0})
+    config = Config(
+        data_dir=tmp_path / "data", redis={"url": own_valkey.url}, channels={"planted": {}}, pump={"nice": 0}
+    )
     spool = Spool(config.data_dir / "spool", "Asia/Shanghai")
     spool.remember(spool.db, "gateway", "00")
     writer = Writer(spool.db)

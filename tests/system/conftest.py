@@ -48,7 +48,11 @@ class Up:
 
     def start(self) -> None:
         with open(self.directory.parent / "up.log", "ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, start_new_session=True)
+            # A worker killed in a job leaves its ticket to the schedule: ten seconds later, not two minutes.
+            environment = os.environ | {"JIESU_WORKERS__LEASE": "10"}
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, start_new_session=True, env=environment
+            )
         wait_for(self.ready, 20, "readiness")
 
     def stop(self) -> int:

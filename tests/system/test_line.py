@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import random
 import time
@@ -73,7 +74,7 @@ async def send_all(up, texts: list[str], at_once: int) -> list[dict]:
 
         async def one(n: int, text: str) -> dict:
             async with gate:
-                return await send(up, session, f"key-{n}", text)
+                return await send(up, session, f"{n}-{hashlib.sha256(text.encode()).hexdigest()}", text)
 
         return list(await asyncio.gather(*(one(n, text) for n, text in enumerate(texts))))
 
@@ -88,26 +89,21 @@ async def killing(up, kills: list[str], every: tuple[float, float]) -> None:
 
 
 async def storm(up, count: int, minimum_kills: int, every: tuple[float, float]) -> None:
+    """`count` submissions in as many parts as there must be kills, each part begun when a further kill has happened."""
     kills: list[str] = []
     killer = asyncio.create_task(killing(up, kills, every))
     receipts: list[dict] = []
+    part = -(-count // minimum_kills)
     try:
-        batch = max(100, count // 20)
-        sent = 0
-        while sent < count or len(kills) < minimum_kills:
-            texts = [f"请求 {n}" for n in range(sent, sent + batch)]
-            gate = asyncio.Semaphore(20)
-            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
-
-                async def one(n: int, text: str, gate=gate, session=session) -> dict:
-                    async with gate:
-                        return await send(up, session, f"storm-{n}", text)
-
-                receipts += await asyncio.gather(*(one(sent + i, t) for i, t in enumerate(texts)))
-            sent += batch
+        for begin in range(0, count, part):
+            keys = [f"storm-{n}" for n in range(begin, min(begin + part, count))]
+            receipts += await send_all(up, keys, 20)
+            while len(kills) * part <= begin:
+                await asyncio.sleep(0.05)
     finally:
         killer.cancel()
     await asyncio.to_thread(wait_until_settled, up, 60 + count / 50)
+    sent = count
     ids = {receipt["ticket_id"] for receipt in receipts}
     lines = up.delivered()
     counts = up.counts()

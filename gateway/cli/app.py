@@ -1,0 +1,34 @@
+"""The command `jiesu`. May not do anything itself: every command is in the module of its idea, and imports what it
+needs when it is called.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from gateway.cli import (
+    channels,
+    config,
+    dead,
+    doctor,
+    offline,
+    parked,
+    run,
+    schema,
+    spool,
+    submit,
+    tickets,
+    tokens,
+)
+
+app = typer.Typer(
+    name="jiesu",
+    help="Every request, whatever the channel, becomes one ticket on one queue.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # they would show what citizens wrote
+)
+
+run.register(app)
+for _module in (submit, offline, tickets, parked, dead, spool, channels, config, schema, tokens, doctor):
+    _module.register(app)

@@ -1,0 +1,44 @@
+"""Files as the submissions they hold: a web file is one JSON document or JSON Lines, any other file one submission.
+
+May not judge a submission: its channel does.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+JSON: Final = "application/json"
+_TYPES: Final = {
+    ".json": JSON,
+    ".jsonl": JSON,
+    ".ndjson": JSON,
+    ".eml": "message/rfc822",
+    ".form": "application/x-www-form-urlencoded",
+    ".xml": "application/xml",
+    ".txt": "text/plain; charset=utf-8",
+}
+
+
+def content_type(channel: str, file: Path) -> str:
+    """What the source of `channel` would call the content of `file`."""
+    return _TYPES.get(file.suffix.lower(), JSON if channel == "web" else "application/octet-stream")
+
+
+def submissions(channel: str, file: Path) -> list[bytes]:
+    """The bodies in `file`, in order. Raises OSError."""
+    content = file.read_bytes()
+    if channel != "web" or content_type(channel, file) != JSON or _is_json(content):
+        return [content]
+    lines = [line.strip() for line in content.split(b"\n") if line.strip()]
+    # A broken document is one submission that is refused, not one for each of its lines.
+    return lines if any(line.startswith(b"{") and _is_json(line) for line in lines) else [content]
+
+
+def _is_json(content: bytes) -> bool:
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,179 @@
+"""The OpenAPI 3.1 document of the HTTP API, from the models that check the requests. May not serve it."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from openapi_pydantic import OpenAPI
+from openapi_pydantic.util import construct_open_api_with_schema_class
+from pydantic import BaseModel, Field, WithJsonSchema
+
+from channels.problem import CONTENT_TYPE as PROBLEM
+from channels.web.models import FollowUp, RequestForm, WebReceipt
+from normalizer.ticket import Ticket
+
+if TYPE_CHECKING:
+    from gateway.config import Config
+
+JSON: Final = "application/json"
+MULTIPART: Final = "multipart/form-data"
+File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
+
+
+class RequestUpload(RequestForm):
+    """A new request as the parts of a form, with files."""
+
+    attachments: tuple[File, ...] = ()
+
+
+class FollowUpUpload(FollowUp):
+    """More about a request as the parts of a form, with files."""
+
+    attachments: tuple[File, ...] = ()
+
+
+class ProblemFault(BaseModel):
+    """One faulty field."""
+
+    pointer: str = Field(description="RFC 6901; empty: the whole request")
+    code: str = Field(description="For programs")
+    detail: str
+
+
+class Problem(BaseModel):
+    """RFC 9457, with a `code` for programs and every faulty field."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[ProblemFault] | None = None
+
+
+class Status(BaseModel):
+    """How this gateway is."""
+
+    status: str
+
+
+_MODELS: Final[list[type[BaseModel]]] = [
+    FollowUp,
+    FollowUpUpload,
+    Problem,
+    RequestForm,
+    RequestUpload,
+    Status,
+    Ticket,
+    WebReceipt,
+]
+_PROBLEMS: Final = {
+    400: "The body broke off, or HTTP itself is malformed",
+    401: "No token, or none that is known",
+    403: "The token does not allow this",
+    404: "There is no such thing",
+    408: "The body took too long",
+    413: "The body is too large",
+    415: "A content type that is not taken",
+    422: "Every fault at once; or the key was used for other content",
+    429: "Too many requests of this client",
+    503: "Nothing was accepted: send the same request again",
+}
+_SUBMITTING: Final = (400, 408, 413, 415, 422, 429, 503)
+
+
+def document(config: Config) -> dict[str, Any]:
+    """What this gateway serves to programs; the paths of the web channel only while it is on."""
+    paths = {**_health(), **_tickets(), **(_web() if "web" in config.channels else {})}
+    drawn = OpenAPI.model_validate(
+        {
+            "openapi": "3.1.1",
+            "info": {"title": config.site.name, "version": version("jiesu")},
+            "servers": [{"url": config.public_url}],
+            "paths": paths,
+            "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+        }
+    )
+    whole = construct_open_api_with_schema_class(drawn, _MODELS, scan_for_pydantic_schema_reference=False)
+    return whole.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _health() -> dict[str, Any]:
+    ready = _operation("ready", "Whether a request would be accepted", {200: _json("Ready", "Status")})
+    ready["responses"]["503"] = _json("Not ready", "Status")
+    own = {"description": "OpenAPI 3.1", "content": {JSON: {"schema": {"type": "object"}}}}
+    return {
+        "/healthz": {"get": _operation("health", "Whether the gateway lives", {200: _json("It lives", "Status")})},
+        "/readyz": {"get": ready},
+        "/api/v1/openapi.json": {"get": _operation("openapi", "This document", {200: own})},
+    }
+
+
+def _tickets() -> dict[str, Any]:
+    read = _operation("ticket", "A ticket as it is now", {200: _json("The ticket", "Ticket")}, (401, 403, 404, 503))
+    read["parameters"] = [_segment("reference", "Number or ticket id")]
+    read["security"] = [{"bearer": []}]
+    return {"/api/v1/tickets/{reference}": {"get": read}}
+
+
+def _web() -> dict[str, Any]:
+    submit = _submission("submit", "A new request", "RequestForm", "RequestUpload")
+    more = _submission("followUp", "More about a request made before", "FollowUp", "FollowUpUpload")
+    more["parameters"].append(_segment("number", "The receipt's number"))
+    more["responses"]["404"] = _problem(404)
+    return {"/api/v1/requests": {"post": submit}, "/api/v1/requests/{number}/messages": {"post": more}}
+
+
+def _submission(name: str, summary: str, form: str, upload: str) -> dict[str, Any]:
+    receipts: dict[int, dict[str, Any]] = {
+        200: _json("It was accepted before: the same receipt", "WebReceipt"),
+        201: _json("It is on disk", "WebReceipt"),
+    }
+    for receipt in receipts.values():
+        receipt["headers"] = {"Location": {"description": "The progress page", "schema": {"type": "string"}}}
+    operation = _operation(name, summary, receipts, _SUBMITTING)
+    operation["parameters"] = [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "description": "The same key and content is the same request",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[!#-\[\]-~]+$"},
+        }
+    ]
+    content = {JSON: {"schema": _ref(form)}, MULTIPART: {"schema": _ref(upload)}}
+    operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _operation(
+    name: str, summary: str, answers: dict[int, dict[str, Any]], problems: tuple[int, ...] = ()
+) -> dict[str, Any]:
+    responses = answers | {status: _problem(status) for status in problems}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "responses": {str(status): answer for status, answer in responses.items()},
+    }
+
+
+def _json(description: str, model: str) -> dict[str, Any]:
+    return {"description": description, "content": {JSON: {"schema": _ref(model)}}}
+
+
+def _problem(status: int) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "description": _PROBLEMS[status],
+        "content": {PROBLEM: {"schema": _ref("Problem")}},
+    }
+    if status in (429, 503):
+        answer["headers"] = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}}
+    return answer
+
+
+def _segment(name: str, description: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "description": description, "schema": {"type": "string"}}
+
+
+def _ref(model: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{model}"}
