@@ -157,7 +157,8 @@ class Node:
                     task.result()  # a broken spool ends the process: it is restarted
             return await self._drain(running)
         finally:
-            for task in (opening, waiter, *running, *tasks):
+            waiter.cancel()
+            for task in (opening, *running, *tasks):
                 task.cancel()
             await asyncio.gather(opening, waiter, *running, *tasks, return_exceptions=True)
             await self.client.aclose()
