@@ -40,7 +40,7 @@ async def claim_gateway(spool: Spool, writer: Writer, client: Redis) -> None:
         except (RedisError, OSError) as error:
             log.warning("queue_server_away", error=type(error).__name__)
             await asyncio.sleep(WAIT)
-    await writer.submit(lambda db: spool.remember(db, "gateway", f"{gateway:02d}"))
+    await writer.insist(lambda db: spool.remember(db, "gateway", f"{gateway:02d}"))
 
 
 async def _claim(client: Redis, uuid: str) -> int:

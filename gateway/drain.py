@@ -19,7 +19,7 @@ async def _drain(config: Config, directory: Path, patience: float) -> int:
     spool = Spool(directory, config.site.timezone)
     writer = Writer(spool.db)
     progress = asyncio.Event()
-    pump = Pump(spool, writer, config, queued=lambda rows, ages: progress.set())
+    pump = Pump(spool, writer, config, ended=lambda size, ages: progress.set())
     before = ledger.counts(spool.db)["in_flight"]
     tasks = [asyncio.create_task(writer.run()), asyncio.create_task(pump.run())]
     try:
@@ -38,7 +38,7 @@ def drain(config: Config, directory: Path, patience: float = 60.0) -> int:
     """Empty the spool in `directory`; returns how many rows reached an end.
 
     Raises:
-        SpoolBusyError: a running gateway owns it.
+        SpoolBusy: a running gateway owns it.
         TimeoutError: nothing moved for `patience` seconds (Redis away?); what is left stays.
     """
     return asyncio.run(_drain(config, directory, patience))

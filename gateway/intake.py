@@ -9,6 +9,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -90,12 +91,17 @@ class Intake:
             self._check(len(raw.body))
             task = asyncio.create_task(self._store(raw, digest))
             self._in_flight[key] = task
-            task.add_done_callback(lambda _: self._in_flight.pop(key, None))
+            task.add_done_callback(partial(self._landed, key))
         try:
             spooled = await asyncio.shield(task)
         except Conflict:
             raise Rejected("conflict", "The same key was used before with other content.") from None
         return self._receipt(ticket_id, spooled.number, duplicate=joined or spooled.duplicate)
+
+    def _landed(self, key: tuple[str, str], task: asyncio.Task[Spooled]) -> None:
+        del self._in_flight[key]
+        if not task.cancelled():
+            task.exception()  # every caller may have gone: then nobody else looks at it
 
     async def _store(self, raw: Raw, digest: str) -> Spooled:
         size = len(raw.body)

@@ -95,7 +95,7 @@ class Node:
         self.client = connect_async(config.redis, config.data_dir)
         self.store = Store(self.client, domain=config.site.domain)
         self.metrics = Metrics(self.spool.directory, self.client)
-        self.pump = Pump(self.spool, self.writer, config, queued=self._queued)
+        self.pump = Pump(self.spool, self.writer, config, ended=self._ended)
         self.intake = Intake(
             self.spool,
             self.writer,
@@ -132,7 +132,8 @@ class Node:
                 zone=self.config.zone,
             ).register(self.routes.add)
 
-    def _queued(self, rows: int, ages: list[float]) -> None:
+    def _ended(self, size: int, ages: list[float]) -> None:
+        self.intake.unqueued_bytes = max(0, self.intake.unqueued_bytes - size)
         self.metrics.observe(ages)
 
     async def run(self, sockets: Sequence[socket.socket], ready: Callable[[], None], stop: asyncio.Event) -> int:
@@ -185,7 +186,7 @@ class Node:
         """Forget old rows and look again at how much is unqueued."""
         while True:
             before = time.time() - self.config.spool.keep_days * 86400
-            await self.writer.submit(partial(ledger.purge, before=before))
+            await self.writer.insist(partial(ledger.purge, before=before))
             facts = await asyncio.to_thread(self._counts)
             self.intake.unqueued_bytes = int(facts["bytes"])
             await asyncio.sleep(UPKEEP_EVERY)

@@ -29,10 +29,12 @@ LaneName = Literal["fresh", "suspects"]
 HOUR: Final = 3600.0
 RESPAWN: Final = (0.0, 0.2, 1.0, 5.0)
 STEADY: Final = 10.0
+LINE_MAX: Final = 1 << 24
+"""Bytes of one message: a report names every row of its batch, with a reason each."""
 
 
 class Lane:
-    """One child process and its conversation. `culprit` and `reason` tell, after its end, what it died of."""
+    """One child process and its conversation."""
 
     def __init__(self, pump: Pump, name: LaneName) -> None:
         self._pump = pump
@@ -57,7 +59,7 @@ class Lane:
                 stdin=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
             theirs.close()
-            reader, self._writer = await asyncio.open_connection(sock=ours)
+            reader, self._writer = await asyncio.open_connection(sock=ours, limit=LINE_MAX)
             self.send(**self._pump.child_config)
             self._connected.set()
             watcher = asyncio.create_task(self._watch(slot, self._process))
@@ -147,14 +149,14 @@ class Pump:
     """Two lanes: fresh rows in batches; and rows whose trial was cut short, each alone, so that they delay nobody."""
 
     def __init__(
-        self, spool: Spool, writer: Writer, config: Config, *, queued: Callable[[int, list[float]], None]
+        self, spool: Spool, writer: Writer, config: Config, *, ended: Callable[[int, list[float]], None]
     ) -> None:
-        """`queued` hears, after each batch, how many rows ended and the ages in seconds of the queued ones."""
+        """`ended` hears, after each batch, the bytes of the rows that ended and the ages in seconds of the queued."""
         self.spool = spool
         self.config = config
         self.child_config: dict[str, Any] = config.model_dump(mode="json")
         self._writer = writer
-        self._queued = queued
+        self._ended = ended
         self._fresh = Lane(self, "fresh")
         self._suspects: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
         self.server_state = "unknown"
@@ -199,10 +201,10 @@ class Pump:
 
     async def _try_alone(self, lane: Lane, running: asyncio.Task[tuple[int, str]], seq: int, reason: str) -> None:
         """One attempt at one row; when it is cut short again, the row goes to the end of the line or is parked."""
-        if await self._writer.submit(lambda db: self.spool.attempts(db, seq)) >= self.config.pump.attempts:
+        if await self._writer.insist(lambda db: self.spool.attempts(db, seq)) >= self.config.pump.attempts:
             await self.finish([[seq, "parked", "crashed", reason]], [])
             return
-        await self._writer.submit(lambda db: self.spool.begin_alone(db, seq))
+        await self._writer.insist(lambda db: self.spool.begin_alone(db, seq))
         finished = asyncio.create_task(lane.give(seq))
         try:
             await asyncio.wait((running, finished), return_when=asyncio.FIRST_COMPLETED)
@@ -214,19 +216,18 @@ class Pump:
 
     async def begin(self, seqs: list[int]) -> None:
         """A batch is about to be tried: on disk before the try."""
-        await self._writer.submit(lambda db: self.spool.begin(db, seqs))
+        await self._writer.insist(lambda db: self.spool.begin(db, seqs))
 
     async def clear(self, seqs: Iterable[int]) -> None:
         """Rows that were not to blame."""
         rows = list(seqs)
         if rows:
-            await self._writer.submit(lambda db: self.spool.clear(db, rows))
+            await self._writer.insist(lambda db: self.spool.clear(db, rows))
 
     async def finish(self, ends: list[list[Any]], ages: list[float]) -> None:
         """Rows (seq, state, code, detail) that reached an end."""
         rows = [(seq, state, code, detail) for seq, state, code, detail in ends]
-        await self._writer.submit(lambda db: self.spool.finish(db, rows))
-        self._queued(len(rows), ages)
+        self._ended(await self._writer.insist(lambda db: self.spool.finish(db, rows)), ages)
         for seq, state, code, _ in rows:
             if state == "parked":
                 log.error("row_parked", row=seq, code=code)
@@ -234,7 +235,7 @@ class Pump:
     async def renumber(self, seq: int) -> str:
         """A number that nobody holds."""
         log.error("number_taken", row=seq)
-        return await self._writer.submit(lambda db: self.spool.renumber(db, seq))
+        return await self._writer.insist(lambda db: self.spool.renumber(db, seq))
 
     async def server(self, message: Message) -> None:
         """News of Redis. Another run_id: a failover or a restore may have lost the last hour; offer it again."""
@@ -251,7 +252,7 @@ class Pump:
             self.spool.remember(db, "run_id", run_id)
             return ledger.reoffer(db, since) if known else 0
 
-        rows = await self._writer.submit(change)
+        rows = await self._writer.insist(change)
         log.info("rows_reoffered", rows=rows)
 
 

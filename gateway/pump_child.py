@@ -21,7 +21,7 @@ from typing import Any, Final
 import redis
 
 from channels.contract import Channel
-from gateway import ledger, spool
+from gateway import ledger, logs, spool
 from gateway.config import Config, site_secret
 from gateway.ledger import Row
 from gateway.pump_link import ChildLink, Closed, Slot
@@ -109,8 +109,9 @@ class Child:
                 else:
                     items.append((row, outcome))
         except StorageAway:
-            self._link.ask(op="clear", seqs=[row.seq for row in rows])
+            # Wait first: after the answer the gateway may already have sent the next row.
             self._link.wait(IDLE)
+            self._link.ask(op="clear", seqs=[row.seq for row in rows])
             return
         ends += self._enqueue(items)
         now = time.time()
@@ -175,6 +176,7 @@ class Child:
         ends: list[End] = []
         while waiting:
             again: list[tuple[Row, Item]] = []
+            away = False
             for (row, one), result in zip(waiting, self._send([i for _, i in waiting]), strict=True):
                 if result.code in QUEUED:
                     ends.append(End(row.seq, "queued", result.code))
@@ -186,10 +188,12 @@ class Child:
                     again.append((row, replace(one, number=number)))
                 elif reply_code(result.ticket_id) not in PARKING:
                     again.append((row, one))
-                    self._link.wait(BACK_OFF[-1])
+                    away = True
                 else:
                     ends.append(End(row.seq, "parked", "queue_error", result.ticket_id[:200]))
             waiting = again
+            if away:
+                self._link.wait(BACK_OFF[-1])
         return ends
 
     def _send(self, items: Sequence[Item]) -> list[Result]:
@@ -226,6 +230,7 @@ def main(arguments: Sequence[str]) -> int:
     lane, connection, slot, directory = arguments
     link = ChildLink(socket.socket(fileno=int(connection)))
     config = Config.model_validate(link.receive())
+    logs.setup(config.log)  # before the first row: an uncaught error's message may quote a citizen
     os.nice(config.pump.nice)
     resource.setrlimit(resource.RLIMIT_DATA, (config.pump.memory_limit, config.pump.memory_limit))
     child = Child(link, Slot(int(slot)), config, Path(directory))

@@ -138,13 +138,15 @@ class Spool:
         """These rows were not to blame: they stand as if never tried."""
         db.executemany("UPDATE submission SET attempts = 0 WHERE seq = ?", [(s,) for s in seqs])
 
-    def finish(self, db: sqlite3.Connection, rows: Iterable[tuple[int, str, str | None, str | None]]) -> None:
-        """Rows (seq, state, code, detail) reached one of their three ends: queued, set aside, parked."""
+    def finish(self, db: sqlite3.Connection, rows: Sequence[tuple[int, str, str | None, str | None]]) -> int:
+        """Rows (seq, state, code, detail) reached one of their three ends: queued, set aside, parked. Returns the
+        bytes of their bodies, which are unqueued no longer."""
         now = time.time()
         db.executemany(
             "UPDATE submission SET state = ?, code = ?, detail = ?, ended_at = ?, attempts = 0 WHERE seq = ?",
             [(state, code, detail, now, seq) for seq, state, code, detail in rows],
         )
+        return sum(db.execute("SELECT size FROM submission WHERE seq = ?", (row[0],)).fetchone()[0] for row in rows)
 
     def suspects(self) -> list[int]:
         """Rows whose trial was cut short, oldest first."""

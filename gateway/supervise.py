@@ -41,7 +41,6 @@ class Child:
         self.role = role
         self._config = json.dumps(config).encode() + b"\n"
         self._process: asyncio.subprocess.Process | None = None
-        self._link: socket.socket | None = None
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
@@ -62,7 +61,6 @@ class Child:
                 pass_fds=(theirs.fileno(), *self.role.inherits), stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is the parent's: it decides the order in which they end
             )  # fmt: skip
-        self._link = ours
         ours.setblocking(False)
         try:
             loop = asyncio.get_running_loop()
@@ -104,7 +102,7 @@ class Supervisor:
         await asyncio.gather(*(child.ready.wait() for child in self._children))
 
     async def end(self, grace: float) -> dict[str, int | None]:
-        """End them in the order in which they were named; exit codes by name."""
+        """End them all (their links close at once) and wait for each; exit codes by name."""
         codes: dict[str, int | None] = {}
         for task in self._tasks.values():
             task.cancel()

@@ -48,6 +48,14 @@ class Writer:
         self._wake.set()
         return future
 
+    async def insist(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """`submit`, again and again while the disk is full or busy: for changes nobody outside waits for."""
+        while True:
+            try:
+                return await self.submit(change)
+            except TryAgain as error:
+                await asyncio.sleep(error.after)
+
     async def run(self) -> None:
         """Commit group after group. Raises sqlite3.Error when the database is broken: exit and be restarted."""
         loop = asyncio.get_running_loop()

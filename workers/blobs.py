@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from normalizer.ticket import BlobRef
+from workers.durable import sync_directory
 
 
 class Blobs:
@@ -49,7 +50,7 @@ class Blobs:
             return
         self._make_folder(folder.parent)
         folder.mkdir(exist_ok=True, mode=0o700)
-        _sync_directory(folder.parent)
+        sync_directory(folder.parent)
 
     def _write(self, path: Path, content: bytes) -> None:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
@@ -62,12 +63,4 @@ class Blobs:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        _sync_directory(path.parent)
-
-
-def _sync_directory(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync_directory(path.parent)

@@ -6,6 +6,7 @@ May not ask RQ what became of a job: `jiesu:due` brings every undelivered ticket
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +20,7 @@ from rq.queue import EnqueueData
 from rq.serializers import JSONSerializer
 
 from normalizer import events
+from normalizer.identity import is_number
 from normalizer.ticket import Tier
 from workers import keys
 from workers.dead import DeadEntry
@@ -38,6 +40,7 @@ FAILURE_TTL: Final = 3600
 HIGH_WATER: Final = 2000
 FAILURES: Final = "jiesu:failures"
 MAX_FAILURES: Final = 3
+TICKET_ID: Final = re.compile(r"t[a-z2-7]{26}")
 
 Entries = Sequence[tuple[bytes, dict[bytes, bytes] | None]]
 
@@ -208,9 +211,11 @@ def _turn(fields: dict[bytes, bytes] | None) -> Turn | None:
     try:
         event = json.loads((fields or {})[b"event"])
         data = event["data"]
-        return Turn(str(event["subject"]), 1, 0, str(data["urgency"]["tier"]), str(data["number"]))
+        turn = Turn(str(event["subject"]), 1, 0, str(data["urgency"]["tier"]), str(data["number"]))
     except (KeyError, TypeError, ValueError):
         return None
+    # Anybody may XADD: an id that RQ would refuse must not stop the entries behind it.
+    return turn if TICKET_ID.fullmatch(turn.ticket_id) and is_number(turn.number) else None
 
 
 def _queue_of(turn: Turn) -> str:

@@ -31,7 +31,7 @@ class Item:
     """One submission in the pieces that the batch script joins. All pieces are UTF-8 JSON fragments."""
 
     ticket_id: str
-    digest: str
+    digest: bytes
     number: str
     code: str
     tier: str
@@ -40,8 +40,8 @@ class Item:
     stranger: bytes
     followed: bytes
     message: bytes
-    threads: tuple[str, ...]
-    senders: tuple[str, ...]
+    threads: tuple[bytes, ...]
+    senders: tuple[bytes, ...]
 
     def arguments(self) -> list[str | bytes | int]:
         """In the order in which the script takes them."""
@@ -79,7 +79,7 @@ def item(ticket: Ticket, inbound: Inbound, *, code: str, domain: str) -> Item:
     source = events.source(domain)
     return Item(
         ticket_id=ticket.ticket_id,
-        digest=inbound.digest,
+        digest=inbound.digest.encode(),
         number=ticket.number,
         code=code,
         tier=ticket.urgency.tier.value,
@@ -108,9 +108,10 @@ def _message(ticket: Ticket) -> bytes:
     )
 
 
-def _one_line(key: str) -> str:
-    """Keys are kept one a line; a line break inside one must not make two."""
-    return key.replace("\n", " ")
+def _one_line(key: str) -> bytes:
+    """Keys are kept one a line; a line break inside one must not make two. Encoded here, where a lone surrogate parks
+    its own row: in the batch it would stop every row."""
+    return key.replace("\n", " ").encode()
 
 
 class TicketQueue:

@@ -104,7 +104,7 @@ def line(tmp_path, valkey):
         spool = Spool(config.data_dir / "spool", "Asia/Shanghai")
         spool.remember(spool.db, "gateway", "00")
         writer = Writer(spool.db)
-        pumping = Pump(spool, writer, config, queued=lambda rows, ages: None)
+        pumping = Pump(spool, writer, config, ended=lambda size, ages: None)
         tasks = [asyncio.create_task(writer.run()), asyncio.create_task(pumping.run())]
         try:
             yield Line(spool, writer, pumping)
@@ -170,7 +170,7 @@ async def test_rows_wait_while_the_server_is_away_and_are_offered_again_after_a_
     spool = Spool(config.data_dir / "spool", "Asia/Shanghai")
     spool.remember(spool.db, "gateway", "00")
     writer = Writer(spool.db)
-    pump = Pump(spool, writer, config, queued=lambda rows, ages: None)
+    pump = Pump(spool, writer, config, ended=lambda size, ages: None)
     tasks = [asyncio.create_task(writer.run()), asyncio.create_task(pump.run())]
     running = Line(spool, writer, pump)
     try:

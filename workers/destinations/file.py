@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from workers.destinations import file_index
 from workers.destinations.contract import Delivered, Event, Outcome, Refused, TryLater
 from workers.destinations.file_index import Position, SeenIndex
+from workers.durable import sync_directory
 
 LOCK_TIMEOUT: Final = 10.0  # seconds to wait for another process's write
 INDEX_TIMEOUT: Final = 5.0  # seconds of one call given to reading lines the index does not know
@@ -146,7 +147,7 @@ class FileDestination:
             self._file = None
         if self._file is None:
             self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, _MODE)
-            _sync_directory(self._path.parent)
+            sync_directory(self._path.parent)
         return self._file
 
 
@@ -218,14 +219,6 @@ def _is_at(path: Path, file: int) -> bool:
         return os.path.samestat(os.stat(path), os.fstat(file))
     except FileNotFoundError:
         return False
-
-
-def _sync_directory(path: Path) -> None:
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _os_reason(error: OSError) -> str:
