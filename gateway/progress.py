@@ -30,13 +30,12 @@ from channels.web.bodies import URLENCODED, urlencoded
 from channels.web.config import WebConfig
 from channels.web.follow_up import follow_up_raw
 from channels.web.pages import CATALOGUE, HEADERS, STYLESHEET, Lang, environment, language
-from channels.web.receive import TransportError, read
+from channels.web.receive import TransportError, read, warnings_of
 from gateway.limits import Guesses
 from normalizer import events
 from normalizer.errors import Rejected, TryAgain
 from normalizer.identity import is_number, receipt_code, same_code
 from normalizer.ticket import Inbound, Raw, Receipt
-from normalizer.urgency import alarms, emergency_numbers
 from workers.connect import is_away
 from workers.store import Record, Store
 
@@ -172,7 +171,7 @@ class Progress:
             log.error("progress.not_accepted", error=type(error).__name__)
             return self._busy(visit, RETRY_AFTER)
         status = HTTPStatus.OK if receipt.duplicate else HTTPStatus.CREATED
-        return self._progress(visit, record, status, added=True, call_now=_call_now(inbound))
+        return self._progress(visit, record, status, added=True, call_now=warnings_of(inbound)[1])
 
     def _refused(self, visit: _Visit, record: Record, error: Rejected) -> web.Response:
         codes = [fault.code for fault in error.faults] or [error.code]
@@ -265,14 +264,6 @@ def _ask(visit: _Visit, status: HTTPStatus, mistake: str) -> web.Response:
         text=visit.text,
         submission_id=visit.submission_id,
     )
-
-
-def _call_now(inbound: Inbound) -> tuple[str, ...]:
-    """Emergency numbers the citizen must be told first."""
-    try:
-        return tuple(emergency_numbers(inbound)) if alarms(inbound) else ()
-    except Exception:  # it is accepted: a bug in a rule must not turn the answer into an error
-        return ()
 
 
 def _uuid(value: str) -> str | None:

@@ -109,7 +109,7 @@ async def submit(host: Host, raw: Raw, parse: Callable[[Raw, WebConfig], Inbound
     else:
         inbound = parse(raw, config)
     receipt = await host.accept(replace(raw, meta={**raw.meta, "digest": inbound.digest}))
-    flags, numbers = _warnings(inbound)
+    flags, numbers = warnings_of(inbound)
     return WebReceipt(
         ticket_id=receipt.ticket_id,
         number=receipt.number,
@@ -121,7 +121,8 @@ async def submit(host: Host, raw: Raw, parse: Callable[[Raw, WebConfig], Inbound
     )
 
 
-def _warnings(inbound: Inbound) -> tuple[tuple[Flag, ...], tuple[str, ...]]:
+def warnings_of(inbound: Inbound) -> tuple[tuple[Flag, ...], tuple[str, ...]]:
+    """The flags that must reach the sender at once, and the emergency numbers to call; none when a rule fails."""
     try:
         flags = alarms(inbound)
         return flags, emergency_numbers(inbound) if flags else ()

@@ -160,3 +160,22 @@ async def test_counters_add_up_and_purged_rows_still_count(tmp_path):
     assert counts["received"] == 5
     assert counts["received"] == counts["queued"] + counts["set_aside"] + counts["parked"] + counts["in_flight"]
     assert (counts["queued"], counts["parked"], counts["in_flight"]) == (2, 1, 2)
+
+
+async def test_what_nobody_outside_waits_for_insists_until_the_disk_has_room(tmp_path, monkeypatch):
+    monkeypatch.setattr("gateway.writer.RETRY_AFTER", 0.01)
+    async with opened(tmp_path) as intake:
+        tries = 0
+
+        def full_at_first(db: sqlite3.Connection) -> str:
+            nonlocal tries
+            tries += 1
+            if tries < 3:
+                db.execute("PRAGMA max_page_count = 1")
+                db.execute("INSERT INTO fact VALUES ('filler', zeroblob(1000000))")
+            db.execute("PRAGMA max_page_count = 1000000")
+            return "written"
+
+        assert await intake._writer.insist(full_at_first) == "written"
+        assert tries == 3
+        assert (await intake.accept(raw("after"))).number

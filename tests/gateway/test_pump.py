@@ -18,6 +18,7 @@ from gateway.config import Config
 from gateway.pump import Pump
 from gateway.spool import Spool
 from gateway.writer import Writer
+from normalizer.errors import TryAgain
 from normalizer.ticket import Raw
 from workers import keys
 
@@ -202,3 +203,25 @@ async def test_a_gateway_killed_during_a_batch_parks_nobody(planted, line, valke
     async with line() as running:
         rows = await running.until(ended)
     assert [state for state, _, _ in rows.values()] == ["queued"]
+
+
+async def test_a_batch_whose_every_row_is_parked_with_a_long_reason_is_reported_whole(planted, line):
+    """200 rows with a reason each are more than the 64 KiB a stream reads as one line by default."""
+    async with line(batch=1000) as running:
+        numbers = await running.put(*[b"raise"] * 700)
+        rows = await running.until(ended)
+    assert [rows[number][1] for number in numbers] == ["exception"] * 700
+
+
+async def test_a_full_disk_makes_the_pump_wait_not_end(planted, line, monkeypatch):
+    monkeypatch.setattr("gateway.writer.RETRY_AFTER", 0.05)
+    async with line() as running:
+        await running.until(lambda rows: True)
+        (pages,) = await running.writer.submit(lambda db: db.execute("PRAGMA page_count").fetchone())
+        await running.writer.submit(lambda db: db.execute(f"PRAGMA max_page_count = {pages + 40}").fetchone())
+        [number] = await running.put(b"fits")
+        with pytest.raises(TryAgain):
+            await running.put(b"x" * 60_000, b"y" * 60_000, b"z" * 60_000)
+        await running.writer.submit(lambda db: db.execute("PRAGMA max_page_count = 1000000").fetchone())
+        rows = await running.until(ended)
+    assert rows[number][0] == "queued"

@@ -273,3 +273,13 @@ def test_another_group_holds_entries_but_not_for_ever(valkey, queue, make_item, 
     left = [id for id, _ in client.xrange(keys.TICKETS)]
     assert old not in left
     assert len(left) == 1
+
+
+@pytest.mark.parametrize("subject", ["a b", "t" * 28, "", "../../x"])
+def test_a_foreign_entry_with_an_impossible_id_does_not_stop_the_next(valkey, queue, make_item, dispatcher, subject):
+    client, one = valkey.client(), make_item("a")
+    data = {"number": one.number, "urgency": {"tier": "7d"}}
+    client.xadd(keys.TICKETS, {"event": json.dumps({"subject": subject, "data": data})})
+    queue.enqueue([one])
+    dispatcher.turn()
+    assert [args for _, args, _ in jobs(client, "dispatch")] == [[one.ticket_id]]
