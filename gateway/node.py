@@ -56,6 +56,7 @@ class NodeHost:
         self.public_url = node.config.public_url
         self._node = node
         self._channel = channel
+        self._routes: list[tuple[str, str]] = []
 
     async def accept(self, raw: Raw) -> Receipt:
         """Returns when `raw` is on disk."""
@@ -82,6 +83,12 @@ class NodeHost:
     def route(self, method: str, path: str, handler: Handler, scope: str | None = None) -> None:
         """Serve a path of this channel."""
         self._node.routes.add(method, path, handler, scope)
+        self._routes.append((method, path))
+
+    def withdraw(self) -> None:
+        """Take this run's routes away, so that the channel's next run can add them again."""
+        for method, path in self._routes:
+            self._node.routes.remove(method, path)
 
 
 class Node:
@@ -175,10 +182,12 @@ class Node:
     async def _run_channel(self, channel: Channel) -> None:
         failures = 0
         while True:
+            host = NodeHost(self, channel.name)
             try:
-                await channel.run(NodeHost(self, channel.name))
+                await channel.run(host)
             except Exception as error:
                 log.error("channel_failed", channel=channel.name, error=type(error).__name__)
+            host.withdraw()
             await asyncio.sleep(CHANNEL_BACK_OFF[min(failures, len(CHANNEL_BACK_OFF) - 1)])
             failures += 1
 

@@ -67,14 +67,20 @@ class Routes:
             raise ValueError(f"{method} {path}: a name appears twice")
         route = Route(method, path, handler, scope)
         if names:
-            shape_key = tuple("{}" if segment.startswith("{") else segment for segment in segments)
-            methods = self._templates.setdefault(shape_key, {})
+            methods = self._templates.setdefault(_shape(segments), {})
             taken = methods.setdefault(method, route) is not route
         else:
             match = Match(route, NO_PARAMS)
             taken = self._exact.setdefault(path, {}).setdefault(method, match) is not match
         if taken:
             raise ValueError(f"{method} {path}: is already served")
+
+    def remove(self, method: str, path: str) -> None:
+        """Serve `method` of `path` no longer. Raises KeyError when it was not served."""
+        if path in self._exact:
+            del self._exact[path][method]
+        else:
+            del self._templates[_shape(path.split("/")[1:])][method]
 
     def match(self, method: str, path: str) -> Match | NoMatch:
         """The route for a request. `path`: still percent-encoded, without query."""
@@ -103,6 +109,10 @@ class Routes:
         """Every route, exact paths first."""
         exact = [match.route for methods in self._exact.values() for match in methods.values()]
         return exact + [route for methods in self._templates.values() for route in methods.values()]
+
+
+def _shape(segments: list[str]) -> tuple[str, ...]:
+    return tuple("{}" if segment.startswith("{") else segment for segment in segments)
 
 
 def _fits(slot: str, segment: str) -> bool:

@@ -76,7 +76,7 @@ def describe(attachment: Attachment) -> Described:
 
 def sniff(content: bytes) -> str:
     """The media type by the content's first bytes (and, for zipped documents, its members)."""
-    found: str | None = filetype.guess_mime(content[:_HEAD])  # type: ignore[no-untyped-call]
+    found: str | None = filetype.guess_mime(content[:_HEAD])  # type: ignore[no-untyped-call]  # filetype ships no types
     if content[:8] == _OLE2 and found not in _OLD_OFFICE:
         return "application/x-ole-storage"
     if content[:4] == b"PK\x03\x04":

@@ -43,7 +43,7 @@ class Planted:
             match raw.body:
                 case b"raise": raise RuntimeError("secret words of a citizen")
                 case b"reject": raise Rejected("nonsense", "It cannot be read.")
-                case b"hang": time.sleep(600)
+                case b"hang": time.sleep(600)  # it hangs: that is its part in the test
                 case b"die": os._exit(9)
         return Inbound(text=raw.body.decode(), digest=raw.source_id)
 

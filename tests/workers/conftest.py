@@ -9,7 +9,11 @@ import pytest
 
 from normalizer import identity, normalize
 from normalizer.ticket import Inbound, Raw
+from tests.workers.owners import opened, short_places
+from tests.workers.servers import server
 from workers.queue import Item, TicketQueue, item
+
+__all__ = ["opened", "server", "short_places"]
 
 RECEIVED = datetime(2026, 1, 15, 2, 30, tzinfo=UTC)
 SECRET = b"the secret of a site in a test"

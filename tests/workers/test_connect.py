@@ -1,11 +1,9 @@
-"""Connections: real servers, a real Sentinel, a real Cluster node; every way in which Redis can be away."""
+"""Connections: real servers, a real Sentinel, a real Cluster node."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 import socket
 import subprocess
 import threading
@@ -18,6 +16,7 @@ import redis
 from pydantic import ValidationError
 
 from tests.conftest import ValkeyServer
+from tests.workers.servers import at, error_of, free_port, wait_for
 from workers.connect import (
     BLOCK_MAX,
     RedisConfig,
@@ -29,60 +28,10 @@ from workers.connect import (
     error_code,
     is_away,
     refuse_unfit,
-    reply_code,
 )
-from workers.valkey import EmbeddedValkey, server_binary
+from workers.valkey import server_binary
 
 Starter = Callable[..., int]
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def wait_for(port: int) -> None:
-    deadline = time.monotonic() + 10
-    while True:
-        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
-            return
-        assert time.monotonic() < deadline, "the server did not start"
-        time.sleep(0.01)
-
-
-def at(port: int, **more: object) -> RedisConfig:
-    return RedisConfig(url=f"redis://127.0.0.1:{port}/0", **more)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def server(short_tmp: Path) -> Iterator[Starter]:
-    """Starts valkey-server on a free loopback port with the settings given; returns the port."""
-    running: list[subprocess.Popen[bytes]] = []
-
-    def start(*settings: str, port: int | None = None) -> int:
-        port = port or free_port()
-        home = short_tmp / str(port)
-        home.mkdir(exist_ok=True)
-        running.append(
-            subprocess.Popen(
-                [server_binary(), *settings, "--port", str(port), "--bind", "127.0.0.1", "--dir", home],
-                stdout=subprocess.DEVNULL,
-            )
-        )
-        wait_for(port)
-        return port
-
-    yield start
-    for process in running:
-        process.kill()
-        process.wait()
-
-
-def error_of(command: Callable[[], object]) -> redis.RedisError:
-    with pytest.raises(redis.RedisError) as caught:
-        command()
-    return caught.value
 
 
 # --- a client that writes ---
@@ -407,194 +356,3 @@ def test_servers_too_old_are_refused(info: dict[str, str], fit: bool) -> None:
     """Judged from what such servers answer to INFO: they cannot be had here."""
     with contextlib.nullcontext() if fit else pytest.raises(UnfitServerError, match="too old"):
         refuse_unfit(info)
-
-
-# --- away, or our own fault ---
-
-
-def test_nobody_there_is_away() -> None:
-    with connect(at(free_port()), Path()) as client:
-        error = error_of(client.ping)
-    assert is_away(error)
-    assert error_code(error) == ""
-
-
-def test_a_server_that_does_not_answer_is_away(own_valkey: ValkeyServer) -> None:
-    config = RedisConfig(url=f"{own_valkey.url}?socket_timeout=0.2")
-    with connect(config, Path()) as client:
-        client.ping()
-        pid = own_valkey.embedded.pid
-        assert pid is not None
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            error = error_of(client.ping)
-        finally:
-            os.kill(pid, signal.SIGCONT)
-    assert isinstance(error, redis.TimeoutError)
-    assert is_away(error)
-
-
-def test_a_full_memory_is_away_also_inside_a_script_and_a_pipeline(own_valkey: ValkeyServer) -> None:
-    client = own_valkey.client()
-    client.config_set("maxmemory", 1)
-    writing = "#!lua\nreturn redis.call('SET', KEYS[1], 1)"
-    for command in (
-        lambda: client.set("k", 1),
-        lambda: client.eval(writing, 1, "k"),
-        lambda: client.pipeline(transaction=False).set("k", 1).execute(),
-        lambda: client.pipeline(transaction=True).set("k", 1).execute(),
-    ):
-        error = error_of(command)
-        assert (error_code(error), is_away(error)) in {("OOM", True), ("EXECABORT", True)}
-
-
-def test_replicas_and_servers_without_replicas_are_away(server: Starter) -> None:
-    port = server()
-    with connect(at(port), Path()) as client:
-        client.config_set("min-replicas-to-write", 1)
-        lonely = error_of(lambda: client.set("k", 1))
-        client.config_set("min-replicas-to-write", 0)
-        client.replicaof("127.0.0.1", free_port())
-        demoted = error_of(lambda: client.set("k", 1))
-        client.config_set("replica-serve-stale-data", "no")
-        orphaned = error_of(lambda: client.get("k"))
-    assert [error_code(e) for e in (lonely, demoted, orphaned)] == ["NOREPLICAS", "READONLY", "MASTERDOWN"]
-    assert all(is_away(e) for e in (lonely, demoted, orphaned))
-
-
-def test_a_server_that_cannot_save_is_away(server: Starter, short_tmp: Path) -> None:
-    port = server("--save", "3600 1")
-    (short_tmp / str(port)).rename(short_tmp / "gone")
-    (short_tmp / "gone").rmdir()
-    with connect(at(port), Path()) as client:
-        client.set("k", 1)
-        client.bgsave()
-        deadline = time.monotonic() + 10
-        while client.info("persistence")["rdb_last_bgsave_status"] == "ok":
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        error = error_of(lambda: client.set("k", 2))
-    assert error_code(error) == "MISCONF"
-    assert is_away(error)
-
-
-def test_missing_rights_are_away(server: Starter, short_tmp: Path) -> None:
-    """An operator must mend the password; the tickets wait for it."""
-    port = server("--requirepass", "s3cret")
-    with connect(at(port), Path()) as client:
-        stranger = error_of(lambda: client.set("k", 1))
-    (short_tmp / "wrong").write_text("wrong")
-    with connect(at(port, password_file=short_tmp / "wrong"), Path()) as client:
-        mistaken = error_of(lambda: client.set("k", 1))
-    readers = server("--user", "default", "on", "nopass", "~*", "+@all", "-@write")
-    with connect(at(readers), Path()) as client:
-        reader = error_of(lambda: client.set("k", 1))
-    assert [error_code(e) for e in (stranger, mistaken, reader)] == ["NOAUTH", "WRONGPASS", "NOPERM"]
-    assert all(is_away(e) for e in (stranger, mistaken, reader))
-
-
-def test_a_server_busy_with_a_script_is_away(own_valkey: ValkeyServer) -> None:
-    client, other = own_valkey.client(), own_valkey.client()
-    client.config_set("busy-reply-threshold", 20)
-    endless = threading.Thread(target=lambda: error_of(lambda: other.eval("while true do end", 0)))
-    endless.start()
-    try:
-        deadline = time.monotonic() + 10
-        error = None
-        while error is None:
-            assert time.monotonic() < deadline
-            try:
-                client.ping()
-            except redis.ResponseError as busy:
-                error = busy
-    finally:
-        client.script_kill()
-        endless.join(timeout=10)
-    assert error_code(error) == "BUSY"
-    assert is_away(error)
-
-
-def test_a_server_loading_its_data_is_away(own_valkey: ValkeyServer, short_tmp: Path) -> None:
-    with own_valkey.client().pipeline(transaction=False) as pipe:
-        for n in range(6000):
-            pipe.set(f"k{n}", 1)
-        pipe.execute()
-    own_valkey.embedded.stop()
-    slow = short_tmp / "slow"
-    slow.write_text(f'#!/bin/sh\nexec "{server_binary()}" "$@" --key-load-delay 200\n')
-    slow.chmod(0o755)
-    loading = EmbeddedValkey(own_valkey.directory, binary=slow)
-    starting = threading.Thread(target=loading.start)
-    starting.start()
-    seen: list[redis.RedisError] = []
-    try:
-        with connect(RedisConfig(), own_valkey.directory) as client:
-            while starting.is_alive() and "LOADING" not in map(error_code, seen):
-                try:
-                    client.get("k1")
-                except redis.RedisError as error:
-                    seen.append(error)
-            starting.join(timeout=10)
-            assert client.get("k1") == b"1"
-    finally:
-        starting.join(timeout=10)
-        loading.stop()
-    assert "LOADING" in map(error_code, seen)
-    assert all(is_away(error) for error in seen)
-
-
-def test_only_a_key_of_the_wrong_type_would_fail_again_for_ever(valkey: ValkeyServer) -> None:
-    client = valkey.client()
-    client.set("k", 1)
-    script = "#!lua\nreturn redis.call('XADD', KEYS[1], '*', 'a', 1)"
-    told = "#!lua\nlocal r = redis.pcall('XADD', KEYS[1], '*', 'a', 1) return r.err"
-    for command in (
-        lambda: client.xadd("k", {"a": 1}),
-        lambda: client.eval(script, 1, "k"),
-        lambda: client.pipeline(transaction=False).xadd("k", {"a": "ERR caused error: OOM"}).execute(),
-        lambda: client.pipeline(transaction=True).xadd("k", {"a": 1}).execute(),
-    ):
-        error = error_of(command)
-        assert error_code(error) == "WRONGTYPE"
-        assert not is_away(error)
-    assert reply_code(client.eval(told, 1, "k")) == "WRONGTYPE"
-
-
-def test_every_other_word_of_a_server_is_away(valkey: ValkeyServer) -> None:
-    """A script flushed away, a mistake in a script, a word that nobody knows yet: keep and back off."""
-    client = valkey.client()
-    assert is_away(error_of(lambda: client.evalsha("0" * 40, 0)))
-    assert error_code(error_of(lambda: client.evalsha("0" * 40, 0))) == "NOSCRIPT"
-    assert is_away(error_of(lambda: client.eval("#!lua\nreturn nothing.at_all", 0)))
-    assert is_away(redis.ResponseError("UNKILLABLE Sorry the script already executed write commands"))
-    assert is_away(redis.ResponseError("NEWWORD of a later version"))
-
-
-def test_our_own_mistakes_are_not_the_servers(valkey: ValkeyServer) -> None:
-    client = valkey.client()
-    assert not is_away(error_of(lambda: client.set("k", object())))  # type: ignore[arg-type]
-    assert not is_away(ValueError("OOM"))
-    assert not is_away(FileNotFoundError("blob"))
-    assert error_code(ValueError("OOM x")) == ""
-    with client.pipeline() as pipe:
-        pipe.watch("k")
-        valkey.client().set("k", 2)
-        pipe.multi()
-        pipe.set("k", 3)
-        assert not is_away(error_of(pipe.execute))
-
-
-@pytest.mark.parametrize(
-    ("reply", "code"),
-    [
-        (b"OOM command not allowed when used memory > 'maxmemory'.", "OOM"),
-        ("WRONGTYPE Operation against a key holding the wrong kind of value", "WRONGTYPE"),
-        ("-BUSY Redis is busy running a script", "BUSY"),
-        ("READONLY", "READONLY"),
-        ("exists", ""),
-        ("", ""),
-        (b"\xff\xfe", ""),
-    ],
-)
-def test_the_word_of_a_reply(reply: str | bytes, code: str) -> None:
-    assert reply_code(reply) == code
