@@ -187,8 +187,8 @@ class Node:
                 await channel.run(host)
             except Exception as error:
                 log.error("channel_failed", channel=channel.name, error=type(error).__name__)
-            host.withdraw()
             await asyncio.sleep(CHANNEL_BACK_OFF[min(failures, len(CHANNEL_BACK_OFF) - 1)])
+            host.withdraw()  # not before: until the next run the old handlers answer, a 404 would bounce a citizen
             failures += 1
 
     async def _upkeep(self) -> None:
