@@ -136,7 +136,7 @@ def children() -> dict[int, list[tuple[int, list[str]]]]:
         if entry.name.isdigit():
             try:
                 stat = (entry / "stat").read_text().rpartition(")")[2].split()
-                command = (entry / "cmdline").read_bytes().decode().split("\0")
+                command = os.fsdecode((entry / "cmdline").read_bytes()).split("\0")  # others may be named in any bytes
             except OSError:
                 continue
             found.setdefault(int(stat[1]), []).append((int(entry.name), command))

@@ -54,8 +54,9 @@ def test_ctrl_c_drains_in_under_five_seconds_and_a_restart_goes_on(up):
 
 
 async def send(up, session: aiohttp.ClientSession, key: str, text: str) -> dict:
-    """As a careful client would: the same key until a receipt comes."""
-    while True:
+    """As a careful client would: the same key until a receipt comes, for a minute."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
         try:
             async with session.post(
                 f"{up.base}/api/v1/requests", json={"text": text}, headers={"Idempotency-Key": key}
@@ -66,6 +67,7 @@ async def send(up, session: aiohttp.ClientSession, key: str, text: str) -> dict:
         except (aiohttp.ClientError, TimeoutError):
             pass
         await asyncio.sleep(0.05)
+    raise AssertionError(f"no receipt within a minute; running: {up.pids()}")
 
 
 async def send_all(up, texts: list[str], at_once: int) -> list[dict]:
@@ -98,8 +100,11 @@ async def storm(up, count: int, minimum_kills: int, every: tuple[float, float]) 
         for begin in range(0, count, part):
             keys = [f"storm-{n}" for n in range(begin, min(begin + part, count))]
             receipts += await send_all(up, keys, 20)
-            while len(kills) * part <= begin:
-                await asyncio.sleep(0.05)
+            async with asyncio.timeout(60):
+                while len(kills) * part <= begin:
+                    if killer.done():
+                        await killer  # says what stopped it
+                    await asyncio.sleep(0.05)
     finally:
         killer.cancel()
     await asyncio.to_thread(wait_until_settled, up, 60 + count / 50)
