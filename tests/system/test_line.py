@@ -11,8 +11,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from jsonschema import Draft202012Validator
 
+from normalizer.schema import ticket_schema
 from normalizer.ticket import Ticket
+from workers.destinations.file_index import repeats
 
 pytestmark = pytest.mark.system
 DATA = Path(__file__).parents[2] / "../shared/data/text"
@@ -112,7 +115,8 @@ async def storm(up, count: int, minimum_kills: int, every: tuple[float, float]) 
     ids = {receipt["ticket_id"] for receipt in receipts}
     lines = up.delivered()
     counts = up.counts()
-    print(f"\n{sent} submissions, {len(kills)} kills, {len(lines)} lines, {counts}")
+    dropped = repeats(up.directory / "delivered.jsonl")
+    print(f"\n{sent} submissions, {len(kills)} kills, {len(lines)} lines, {dropped} repeats dropped by id, {counts}")
     assert len(receipts) == len(ids) == sent
     assert entries_added(up) == sent, "one stream entry each"
     assert len(lines) == len(set(lines)) == sent, "every ticket delivered, repeats dropped by id"
@@ -142,5 +146,8 @@ async def test_real_hotline_rows_give_one_ticket_each(up, name):
     receipts = await send_all(up, texts, 50)
     await asyncio.to_thread(wait_until_settled, up, 120)
     lines = up.delivered()
+    schema = Draft202012Validator(ticket_schema())
+    for line in (up.directory / "delivered.jsonl").read_bytes().splitlines():
+        schema.validate(json.loads(line)["data"])
     print(f"\n{name}: {len(receipts)} receipts, {entries_added(up)} entries added, {len(lines)} lines")
     assert len({receipt["ticket_id"] for receipt in receipts}) == len(texts) == entries_added(up) == len(set(lines))
