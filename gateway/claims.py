@@ -1,4 +1,4 @@
-"""A gateway's id (00 to 99): claimed once in Redis against the spool's UUID, then kept in the spool.
+"""A gateway's id (00 to 99): claimed in Redis against the spool's UUID, kept in the spool, asserted to new servers.
 
 May not be needed for a number: with the id in the spool, numbers are given without Redis.
 """
@@ -27,27 +27,34 @@ class NoGatewayIdError(RuntimeError):
 
 
 async def claim_gateway(spool: Spool, writer: Writer, client: Redis) -> None:
-    """Take the lowest free id; waits while Redis is away.
+    """Keep this spool's id, else take the lowest free one; waits while Redis is away.
+
+    To be called again for every server not seen before: a restored copy may have forgotten the claim, and given the
+    id to another gateway since.
 
     Raises:
         NoGatewayIdError: none is free.
     """
-    uuid = spool.fact("uuid") or ""
+    uuid, held = spool.fact("uuid") or "", spool.fact("gateway")
     while True:
         try:
-            gateway = await _claim(client, uuid)
+            gateway = await _claim(client, uuid, held)
             break
         except (RedisError, OSError) as error:
             log.warning("queue_server_away", error=type(error).__name__)
             await asyncio.sleep(WAIT)
-    await writer.insist(lambda db: spool.remember(db, "gateway", f"{gateway:02d}"))
+    if gateway == held:
+        return
+    if held is not None:
+        log.error("gateway_id_taken", gateway=held, taken=gateway)
+    await writer.insist(lambda db: spool.remember(db, "gateway", gateway))
 
 
-async def _claim(client: Redis, uuid: str) -> int:
-    for gateway in range(GATEWAY_IDS):
-        field = f"{gateway:02d}"
-        if await client.hsetnx(keys.GATEWAYS, field, uuid):
+async def _claim(client: Redis, uuid: str, held: str | None) -> str:
+    every = [f"{number:02d}" for number in range(GATEWAY_IDS)]
+    for gateway in every if held is None else [held, *every]:
+        if await client.hsetnx(keys.GATEWAYS, gateway, uuid):
             return gateway
-        if await client.hget(keys.GATEWAYS, field) == uuid.encode():
+        if await client.hget(keys.GATEWAYS, gateway) == uuid.encode():
             return gateway
     raise NoGatewayIdError("all gateway ids from 00 to 99 are taken")

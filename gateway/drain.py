@@ -6,6 +6,8 @@ May not accept anything: the spool is only emptied.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 
 from gateway import ledger
@@ -13,10 +15,12 @@ from gateway.config import Config
 from gateway.pump import Pump
 from gateway.spool import Spool
 from gateway.writer import Writer
+from workers.blobs import Blobs
 
 
 async def _drain(config: Config, directory: Path, patience: float) -> int:
     spool = Spool(directory, config.site.timezone)
+    _adopt_blobs(ledger.blobs(spool.db), Blobs(directory.parent / "blobs"), Blobs(config.data_dir / "blobs"))
     writer = Writer(spool.db)
     progress = asyncio.Event()
     pump = Pump(spool, writer, config, ended=lambda size, ages: progress.set())
@@ -34,6 +38,13 @@ async def _drain(config: Config, directory: Path, patience: float) -> int:
         spool.close()
 
 
+def _adopt_blobs(names: Iterable[str], theirs: Blobs, ours: Blobs) -> None:
+    """Large bodies lie beside the orphan's spool; tickets name them, so they must lie where our workers look."""
+    for name in names:
+        if theirs.path(name).exists() and not ours.path(name).exists():
+            ours.put(theirs.get(name), date(*map(int, name.split("/")[:3])))
+
+
 def drain(config: Config, directory: Path, patience: float = 60.0) -> int:
     """Empty the spool in `directory`; returns how many rows reached an end.
 
@@ -41,4 +52,4 @@ def drain(config: Config, directory: Path, patience: float = 60.0) -> int:
         SpoolBusy: a running gateway owns it.
         TimeoutError: nothing moved for `patience` seconds (Redis away?); what is left stays.
     """
-    return asyncio.run(_drain(config, directory, patience))
+    return asyncio.run(_drain(config, directory.resolve(), patience))

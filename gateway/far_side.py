@@ -33,6 +33,8 @@ from workers.store import Store
 log = structlog.get_logger()
 
 AWAY: Final = 0.5
+WORKER_AWAY_MAX: Final = 2.0
+"""Seconds between two looks of an RQ worker whether Redis is back. RQ's own 60 would hold up the urgent."""
 
 
 def build_runtime(config: Config) -> Runtime:
@@ -93,6 +95,7 @@ def run_worker(config: Config, queue: str, ready: Callable[[], None]) -> int:
         connection=connection,
         serializer=JSONSerializer,
     )
+    worker.max_connection_wait_time = WORKER_AWAY_MAX
     ready()
     worker.work(logging_level="WARNING")
     return 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -16,7 +17,7 @@ from typing import Final
 
 from pydantic import BaseModel, ByteSize, ConfigDict
 
-from gateway.spool import Conflict, Spool, Spooled
+from gateway.spool import Conflict, Entry, Spool, Spooled
 from gateway.writer import Writer
 from normalizer import identity
 from normalizer.errors import Rejected, TryAgain
@@ -70,7 +71,7 @@ class Intake:
         self._secret = secret
         self._public_url = public_url.rstrip("/")
         self._spooled = spooled
-        self._in_flight: dict[tuple[str, str], asyncio.Task[Spooled]] = {}
+        self._in_flight: dict[tuple[str, str], asyncio.Future[Spooled]] = {}
         self._bytes_in_flight = 0
         self.unqueued_bytes = 0
         self.open = False
@@ -83,46 +84,41 @@ class Intake:
             Rejected: code `conflict`: this source id was accepted before with other content.
         """
         digest = raw.meta.get("digest") or sha256(raw.body).hexdigest()
-        ticket_id = identity.ticket_id(raw.channel, raw.source_id)
-        key = (ticket_id, digest)
-        task = self._in_flight.get(key)
-        joined = task is not None
-        if task is None:
+        entry = Entry(raw, identity.ticket_id(raw.channel, raw.source_id), digest)
+        key = (entry.ticket_id, digest)
+        landing = self._in_flight.get(key)
+        joined = landing is not None
+        if landing is None:
             self._check(len(raw.body))
-            task = asyncio.create_task(self._store(raw, digest))
-            self._in_flight[key] = task
-            task.add_done_callback(partial(self._landed, key))
+            landing = self._in_flight[key] = self._store(entry)
+            self._bytes_in_flight += len(raw.body)
+            landing.add_done_callback(partial(self._landed, key, len(raw.body)))
         try:
-            spooled = await asyncio.shield(task)
+            spooled = await asyncio.shield(landing)
         except Conflict:
             raise Rejected("conflict", "The same key was used before with other content.") from None
-        return self._receipt(ticket_id, spooled.number, duplicate=joined or spooled.duplicate)
+        return self._receipt(entry.ticket_id, spooled.number, duplicate=joined or spooled.duplicate)
 
-    def _landed(self, key: tuple[str, str], task: asyncio.Task[Spooled]) -> None:
-        del self._in_flight[key]
-        if not task.cancelled():
-            task.exception()  # every caller may have gone: then nobody else looks at it
+    def _store(self, entry: Entry) -> asyncio.Future[Spooled]:
+        if len(entry.raw.body) > INLINE:
+            return asyncio.ensure_future(self._store_large(entry))
+        return self._writer.join(self._spool.insert, entry)
 
-    async def _store(self, raw: Raw, digest: str) -> Spooled:
-        size = len(raw.body)
-        self._bytes_in_flight += size
-        try:
-            blob = await self._keep_large(raw) if size > INLINE else None
-            spooled = await self._writer.submit(lambda db: self._spool.insert(db, raw, digest, blob))
-        finally:
-            self._bytes_in_flight -= size
-        if not spooled.duplicate:
-            self.unqueued_bytes += size
-            self._spooled()
-        return spooled
-
-    async def _keep_large(self, raw: Raw) -> str:
+    async def _store_large(self, entry: Entry) -> Spooled:
         """The body as a blob, on disk before the row that names it."""
         try:
-            ref = await asyncio.to_thread(self._blobs.put, raw.body, datetime.now(UTC).date())
+            ref = await asyncio.to_thread(self._blobs.put, entry.raw.body, datetime.now(UTC).date())
         except OSError as error:
             raise TryAgain(FULL, "the blob store cannot be written") from error
-        return ref.blob
+        return await self._writer.join(self._spool.insert, replace(entry, blob=ref.blob))
+
+    def _landed(self, key: tuple[str, str], size: int, landing: asyncio.Future[Spooled]) -> None:
+        del self._in_flight[key]
+        self._bytes_in_flight -= size
+        # Asked for the exception even when every caller has gone: then nobody else looks at it.
+        if not landing.cancelled() and landing.exception() is None and not landing.result().duplicate:
+            self.unqueued_bytes += size
+            self._spooled()
 
     def _check(self, size: int) -> None:
         if not self.open:

@@ -55,11 +55,13 @@ class Row:
         )
 
 
-def fresh(db: sqlite3.Connection, *, limit: int, max_bytes: int) -> list[Row]:
-    """The oldest rows that nobody tried yet; at least one, at most `limit` rows or about `max_bytes` of bodies."""
+def fresh(db: sqlite3.Connection, *, limit: int, max_bytes: int, without: Sequence[int] = ()) -> list[Row]:
+    """The oldest rows that nobody tried yet, but for those in `without`; at least one, at most `limit` rows or about
+    `max_bytes` of bodies."""
     cursor = db.execute(
-        f"SELECT {COLUMNS} FROM submission WHERE state = 'received' AND attempts = 0 ORDER BY seq LIMIT ?",
-        (limit,),
+        f"SELECT {COLUMNS} FROM submission WHERE state = 'received' AND attempts = 0"
+        " AND seq NOT IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?",
+        (json.dumps(without), limit),
     )
     rows: list[Row] = []
     for values in cursor:
@@ -75,6 +77,11 @@ def one(db: sqlite3.Connection, seq: int) -> Row | None:
     """The row `seq`, None when it is gone."""
     values = db.execute(f"SELECT {COLUMNS} FROM submission WHERE seq = ?", (seq,)).fetchone()
     return Row(*values) if values else None
+
+
+def blobs(db: sqlite3.Connection) -> list[str]:
+    """The blobs that rows name as their bodies."""
+    return [name for (name,) in db.execute("SELECT DISTINCT blob FROM submission WHERE blob IS NOT NULL")]
 
 
 def kept(db: sqlite3.Connection, states: Sequence[str]) -> Iterator[Row]:

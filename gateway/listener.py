@@ -52,20 +52,45 @@ class Call(web.Request):
         self._state["path"] = path
         self._state["caller"] = caller
 
-    async def read_ahead(self) -> None:
-        """Reads a body of unannounced length within the limit, and offers it again as `content`."""
-        body = await self.read()
-        replay = StreamReader(self.protocol, 2 * len(body) + 1, loop=asyncio.get_running_loop())
-        replay.feed_data(body)
-        replay.feed_eof()
-        self._payload = replay
-        self._cache.pop("content", None)
+    @property
+    def connection(self) -> _Protocol:
+        """What it came by."""
+        protocol = self.protocol
+        assert isinstance(protocol, _Protocol)
+        return protocol
 
 
 class _Protocol(RequestHandler):
-    """aiohttp's connection, with its own error pages (bad HTTP) as problem+json and out of the log."""
+    """aiohttp's connection, with its own error pages (bad HTTP) as problem+json and out of the log, and a limit for
+    bodies of unannounced length."""
 
-    __slots__ = ()
+    __slots__ = ("_counted", "_limit")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._counted: StreamReader | None = None
+        self._limit = 0
+
+    def count(self, body: StreamReader, limit: int) -> None:
+        """Until `count_no_more`, whoever reads `body` is told as soon as more than `limit` bytes of it have come."""
+        self._counted, self._limit = body, limit
+
+    def count_no_more(self) -> None:
+        """aiohttp may read and drop the rest of the body, so that the client sees the answer."""
+        body, self._counted = self._counted, None
+        if body is not None and isinstance(body.exception(), web.HTTPRequestEntityTooLarge):
+            body.set_exception(None)  # type: ignore[arg-type]  # as it was before
+
+    def data_received(self, data: bytes) -> None:
+        """Counts what aiohttp takes in."""
+        super().data_received(data)
+        if self._counted is not None and self._counted.total_bytes > self._limit:
+            self._counted.set_exception(web.HTTPRequestEntityTooLarge(self._limit))
+
+    def log_exception(self, *args: Any, **kwargs: Any) -> None:
+        """A bug of ours or aiohttp's; not that a body which was given up on cannot be read to its end."""
+        if not isinstance(kwargs.get("exc_info"), _BodyTimeoutError):
+            super().log_exception(*args, **kwargs)
 
     def handle_error(
         self,
@@ -81,6 +106,7 @@ class _Protocol(RequestHandler):
             answer = problem(HTTPStatus.BAD_REQUEST, "bad_http", "This is not a valid HTTP request.")
         else:
             answer = _our_fault(exc, None)
+        _harden(answer)
         answer.force_close()
         return answer
 
@@ -161,6 +187,9 @@ class Listener:
             if request.writer.output_size > 0 or isinstance(error, ConnectionError):
                 raise ConnectionError("the client is gone, or has half an answer") from None
             answer = _failed(error, found)
+            _harden(answer)
+        if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            answer.force_close()
         return answer
 
     def _match(self, request: Call) -> Match | NoMatch:
@@ -212,10 +241,11 @@ class Listener:
         try:
             await _expect(request)
             if length is None:
-                await request.read_ahead()
+                request.connection.count(payload, self._max_body)
             return await route.handler(request)
         finally:
             timer.cancel()
+            request.connection.count_no_more()
             self._receiving -= reserved
 
 

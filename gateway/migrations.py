@@ -46,14 +46,24 @@ MIGRATIONS: Final = (
 )
 
 
+def refuse_newer(db: sqlite3.Connection) -> int:
+    """The database's version.
+
+    Raises:
+        SpoolTooNew: it is beyond ours.
+    """
+    found: int = db.execute("PRAGMA user_version").fetchone()[0]
+    if found > len(MIGRATIONS):
+        raise SpoolTooNew(f"the spool has version {found}, this software knows up to {len(MIGRATIONS)}")
+    return found
+
+
 def migrate(db: sqlite3.Connection) -> None:
     """Bring the database to this version, each step in one transaction.
 
     Raises:
         SpoolTooNew: `user_version` is beyond ours.
     """
-    (found,) = db.execute("PRAGMA user_version").fetchone()
-    if found > len(MIGRATIONS):
-        raise SpoolTooNew(f"the spool has version {found}, this software knows up to {len(MIGRATIONS)}")
+    found = refuse_newer(db)
     for version, script in enumerate(MIGRATIONS[found:], start=found + 1):
         db.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {version}; COMMIT;")

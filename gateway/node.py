@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import sqlite3
@@ -22,7 +23,7 @@ from redis.exceptions import RedisError
 from channels.contract import Channel, Handler
 from gateway import ledger, spool
 from gateway.auth import Tokens
-from gateway.claims import claim_gateway
+from gateway.claims import NoGatewayIdError, claim_gateway
 from gateway.config import Config, site_secret
 from gateway.intake import Intake
 from gateway.limits import Buckets, Guesses
@@ -44,6 +45,7 @@ from workers.store import Store
 log = structlog.get_logger()
 
 DRAIN: Final = 3.0
+COLLECT_AFTER: Final = 20_000
 ROWS_REMAIN: Final = 75  # EX_TEMPFAIL of sysexits.h
 UPKEEP_EVERY: Final = 60.0
 CHANNEL_BACK_OFF: Final = (0.5, 1.0, 2.0, 5.0, 15.0)
@@ -102,7 +104,7 @@ class Node:
         self.client = connect_async(config.redis, config.data_dir)
         self.store = Store(self.client, domain=config.site.domain)
         self.metrics = Metrics(self.spool.directory, self.client)
-        self.pump = Pump(self.spool, self.writer, config, ended=self._ended)
+        self.pump = Pump(self.spool, self.writer, config, ended=self._ended, met=self._met)
         self.intake = Intake(
             self.spool,
             self.writer,
@@ -142,6 +144,13 @@ class Node:
     def _ended(self, size: int, ages: list[float]) -> None:
         self.intake.unqueued_bytes = max(0, self.intake.unqueued_bytes - size)
         self.metrics.observe(ages)
+
+    async def _met(self) -> None:
+        """A server not seen before may not know that our id is ours."""
+        try:
+            await claim_gateway(self.spool, self.writer, self.client)
+        except NoGatewayIdError:
+            log.error("no_gateway_id", gateway=self.spool.fact("gateway"))  # the batch script finds numbers given twice
 
     async def run(self, sockets: Sequence[socket.socket], ready: Callable[[], None], stop: asyncio.Event) -> int:
         """Serve until `stop`, then drain; 75 when unqueued rows remain."""
@@ -219,6 +228,8 @@ class Node:
 
 def run_node(config: Config, sockets: Sequence[socket.socket], ready: Callable[[], None]) -> int:
     """The gateway process; returns its exit code."""
+    for sock in sockets:
+        sock.set_inheritable(False)  # uvloop closes nothing else: an orphaned pump child would keep the address
 
     async def main() -> int:
         stop = asyncio.Event()
@@ -227,6 +238,9 @@ def run_node(config: Config, sockets: Sequence[socket.socket], ready: Callable[[
             loop.add_signal_handler(sign, stop.set)
         return await Node(config).run(sockets, ready, stop)
 
+    # What was imported stays for ever: the collector need not look at it again, nor after every 700 objects.
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 20, 20)
     try:
         return uvloop.run(main())
     except sqlite3.Error as error:

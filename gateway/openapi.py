@@ -6,11 +6,14 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from openapi_pydantic import OpenAPI
-from openapi_pydantic.util import construct_open_api_with_schema_class
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from channels.alerts import AlertReceipt
 from channels.problem import CONTENT_TYPE as PROBLEM
-from channels.web.models import FollowUp, RequestForm, WebReceipt
+from channels.web.config import WebConfig
+from channels.web.models import ANY_WORDS, FollowUp, RequestForm
+from channels.web.parse import FLAG_WORDS
 from normalizer.ticket import Ticket
 
 if TYPE_CHECKING:
@@ -18,12 +21,27 @@ if TYPE_CHECKING:
 
 JSON: Final = "application/json"
 MULTIPART: Final = "multipart/form-data"
-File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
+File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary", "minLength": 1})]
+Flag = Annotated[bool, WithJsonSchema({"enum": list(FLAG_WORDS)})]
+_NO: Final[dict[str, JsonValue]] = {"default": "false"}
+_FIELDS: Final = RequestForm.model_fields
+
+
+def _blank_for_null(schema: dict[str, Any]) -> None:
+    """A part of a form cannot say null (RFC 7578 4.2): it is blank, as browsers send an empty field."""
+    for part in schema["properties"].values():
+        if "anyOf" in part:
+            shapes = [shape for shape in part.pop("anyOf") if shape != {"type": "null"}]
+            part.update(shapes[0] if shapes[0].get("pattern") == ANY_WORDS else {"anyOf": [*shapes, {"const": ""}]})
 
 
 class RequestUpload(RequestForm):
     """A new request as the parts of a form, with files."""
 
+    model_config = ConfigDict(json_schema_extra=_blank_for_null)
+
+    anonymous: Flag = Field(default=False, description=_FIELDS["anonymous"].description, json_schema_extra=_NO)
+    confidential: Flag = Field(default=False, description=_FIELDS["confidential"].description, json_schema_extra=_NO)
     attachments: tuple[File, ...] = ()
 
 
@@ -58,15 +76,9 @@ class Status(BaseModel):
     status: str
 
 
-_MODELS: Final[list[type[BaseModel]]] = [
-    FollowUp,
-    FollowUpUpload,
-    Problem,
-    RequestForm,
-    RequestUpload,
-    Status,
-    Ticket,
-    WebReceipt,
+_MODELS: Final[list[tuple[type[BaseModel], JsonSchemaMode]]] = [
+    *((model, "validation") for model in (FollowUp, FollowUpUpload, RequestForm, RequestUpload)),
+    *((model, "serialization") for model in (Problem, Status, Ticket, AlertReceipt)),
 ]
 _PROBLEMS: Final = {
     400: "The body broke off, or HTTP itself is malformed",
@@ -85,18 +97,36 @@ _SUBMITTING: Final = (400, 408, 413, 415, 422, 429, 503)
 
 def document(config: Config) -> dict[str, Any]:
     """What this gateway serves to programs; the paths of the web channel only while it is on."""
+    limits = WebConfig.model_validate(config.channels.get("web", {}))
     paths = {**_health(), **_tickets(), **(_web() if "web" in config.channels else {})}
-    drawn = OpenAPI.model_validate(
+    _, schemas = models_json_schema(_MODELS, ref_template="#/components/schemas/{model}")
+    for name in ("FollowUp", "FollowUpUpload", "RequestForm", "RequestUpload"):
+        _bound(schemas["$defs"][name]["properties"], limits)
+    whole = OpenAPI.model_validate(
         {
             "openapi": "3.1.1",
             "info": {"title": config.site.name, "version": version("jiesu")},
             "servers": [{"url": config.public_url}],
             "paths": paths,
-            "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+            "components": {
+                "schemas": schemas["$defs"],
+                "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            },
         }
     )
-    whole = construct_open_api_with_schema_class(drawn, _MODELS, scan_for_pydantic_schema_reference=False)
     return whole.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _bound(fields: dict[str, Any], limits: WebConfig) -> None:
+    """The limits that are this site's configuration."""
+    fields["text"]["maxLength"] = limits.max_text
+    if "attachments" in fields:
+        files = limits.attachments
+        fields["attachments"]["maxItems"] = files.max_count
+        fields["attachments"]["description"] = (
+            f"Files, each of {files.max_bytes} bytes at most, {files.max_total} together, whose content is one of "
+            f"{', '.join(files.types)}"
+        )
 
 
 def _health() -> dict[str, Any]:
@@ -127,8 +157,8 @@ def _web() -> dict[str, Any]:
 
 def _submission(name: str, summary: str, form: str, upload: str) -> dict[str, Any]:
     receipts: dict[int, dict[str, Any]] = {
-        200: _json("It was accepted before: the same receipt", "WebReceipt"),
-        201: _json("It is on disk", "WebReceipt"),
+        200: _json("It was accepted before: the same receipt", "AlertReceipt"),
+        201: _json("It is on disk", "AlertReceipt"),
     }
     for receipt in receipts.values():
         receipt["headers"] = {"Location": {"description": "The progress page", "schema": {"type": "string"}}}

@@ -24,13 +24,14 @@ from aiohttp import web
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 from redis import RedisError
 
+from channels.alerts import warnings_of
 from channels.contract import Handler
 from channels.problem import problem
 from channels.web.bodies import URLENCODED, urlencoded
 from channels.web.config import WebConfig
 from channels.web.follow_up import follow_up_raw
 from channels.web.pages import CATALOGUE, HEADERS, STYLESHEET, Lang, environment, language
-from channels.web.receive import TransportError, read, warnings_of
+from channels.web.receive import TransportError, read
 from gateway.limits import Guesses
 from normalizer import events
 from normalizer.errors import Rejected, TryAgain

@@ -12,12 +12,12 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, Literal
 
 import structlog
 
-from gateway import ledger
+from gateway import ledger, trials
 from gateway.config import Config
 from gateway.pump_link import Message, Slot
 from gateway.spool import Spool
@@ -44,6 +44,7 @@ class Lane:
         self._idle = False
         self.rung = False
         self.begun: set[int] = set()
+        self.alone = 0
         self._connected = asyncio.Event()
         self._finished = asyncio.Event()
 
@@ -107,6 +108,10 @@ class Lane:
                 self.rung = False
                 await self._pump.begin(message["seqs"])
                 self.send(go=1)
+            case "alone":
+                self.alone = message["seq"]
+                await self._pump.begin_alone(self.alone)
+                self.send(go=1)
             case "finish":
                 await self._pump.finish(message["ends"], message["ages"])
                 self.begun = set()
@@ -119,7 +124,7 @@ class Lane:
             case "renumber":
                 self.send(number=await self._pump.renumber(message["seq"]))
             case "server":
-                await self._pump.server(message)
+                await self._pump.server(message, self.alone)
                 if message["state"] == "here":
                     self.send(ok=1)
 
@@ -149,14 +154,22 @@ class Pump:
     """Two lanes: fresh rows in batches; and rows whose trial was cut short, each alone, so that they delay nobody."""
 
     def __init__(
-        self, spool: Spool, writer: Writer, config: Config, *, ended: Callable[[int, list[float]], None]
+        self,
+        spool: Spool,
+        writer: Writer,
+        config: Config,
+        *,
+        ended: Callable[[int, list[float]], None],
+        met: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`ended` hears, after each batch, the bytes of the rows that ended and the ages in seconds of the queued."""
+        """`ended` hears, after each batch, the bytes of the rows that ended and the ages in seconds of the queued.
+        `met` is awaited when a server was met that was not seen before, ere a row goes to it."""
         self.spool = spool
         self.config = config
         self.child_config: dict[str, Any] = config.model_dump(mode="json")
         self._writer = writer
         self._ended = ended
+        self._met = met
         self._fresh = Lane(self, "fresh")
         self._suspects: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
         self.server_state = "unknown"
@@ -167,7 +180,7 @@ class Pump:
 
     async def run(self) -> None:
         """Until cancelled."""
-        for seq in self.spool.suspects():
+        for seq in trials.suspects(self.spool.db):
             self._suspects.put_nowait((seq, "the gateway ended while it was tried"))
         async with asyncio.TaskGroup() as group:
             group.create_task(self._run_fresh())
@@ -201,10 +214,9 @@ class Pump:
 
     async def _try_alone(self, lane: Lane, running: asyncio.Task[tuple[int, str]], seq: int, reason: str) -> None:
         """One attempt at one row; when it is cut short again, the row goes to the end of the line or is parked."""
-        if await self._writer.insist(lambda db: self.spool.attempts(db, seq)) >= self.config.pump.attempts:
+        if await self._writer.insist(lambda db: trials.attempts(db, seq)) >= self.config.pump.attempts:
             await self.finish([[seq, "parked", "crashed", reason]], [])
             return
-        await self._writer.insist(lambda db: self.spool.begin_alone(db, seq))
         finished = asyncio.create_task(lane.give(seq))
         try:
             await asyncio.wait((running, finished), return_when=asyncio.FIRST_COMPLETED)
@@ -213,21 +225,27 @@ class Pump:
         if running.done():
             log.warning("pump_child_ended", lane="suspects", row=seq, reason=running.result()[1])
             self._suspects.put_nowait((seq, running.result()[1]))
+            if lane.alone != seq:  # no attempt: the child did not even ask for leave to begin
+                await asyncio.sleep(RESPAWN[2])
 
     async def begin(self, seqs: list[int]) -> None:
         """A batch is about to be tried: on disk before the try."""
-        await self._writer.insist(lambda db: self.spool.begin(db, seqs))
+        await self._writer.insist(lambda db: trials.begin(db, seqs))
+
+    async def begin_alone(self, seq: int) -> None:
+        """A child is about to try a suspect: not before it is up, for a kill until then is not the row's fault."""
+        await self._writer.insist(lambda db: trials.begin_alone(db, seq))
 
     async def clear(self, seqs: Iterable[int]) -> None:
         """Rows that were not to blame."""
         rows = list(seqs)
         if rows:
-            await self._writer.insist(lambda db: self.spool.clear(db, rows))
+            await self._writer.insist(lambda db: trials.clear(db, rows))
 
     async def finish(self, ends: list[list[Any]], ages: list[float]) -> None:
         """Rows (seq, state, code, detail) that reached an end."""
         rows = [(seq, state, code, detail) for seq, state, code, detail in ends]
-        self._ended(await self._writer.insist(lambda db: self.spool.finish(db, rows)), ages)
+        self._ended(await self._writer.insist(lambda db: trials.finish(db, rows)), ages)
         for seq, state, code, _ in rows:
             if state == "parked":
                 log.error("row_parked", row=seq, code=code)
@@ -237,8 +255,11 @@ class Pump:
         log.error("number_taken", row=seq)
         return await self._writer.insist(lambda db: self.spool.renumber(db, seq))
 
-    async def server(self, message: Message) -> None:
-        """News of Redis. Another run_id: a failover or a restore may have lost the last hour; offer it again."""
+    async def server(self, message: Message, alone: int) -> None:
+        """News of Redis, from a child that tries the suspect `alone` (0: none). Away: what ends the child now is not
+        that row's fault. Another run_id: a failover or a restore may have lost the last hour; offer it again."""
+        if alone and message["state"] != "here":
+            await self._writer.insist(lambda db: trials.absolve(db, alone))
         if message["state"] != self.server_state:
             self.server_state = message["state"]
             log.info("queue_server", state=self.server_state)
@@ -246,6 +267,8 @@ class Pump:
         known = self.spool.fact("run_id")
         if run_id is None or run_id == known:
             return
+        if self._met is not None:
+            await self._met()
         since = time.time() - HOUR
 
         def change(db: Any) -> int:

@@ -29,14 +29,20 @@ from gateway.registry import Registry
 from normalizer import identity, normalize
 from normalizer.attachment import describe
 from normalizer.errors import Rejected
-from normalizer.ticket import Attachment, AttachmentRef, BlobRef
+from normalizer.ticket import Attachment, AttachmentRef, BlobRef, Tier
 from workers.blobs import Blobs
 from workers.connect import connect, is_away, reply_code
-from workers.queue import QUEUED, Item, Result, TicketQueue, item
+from workers.queue import QUEUED, Item, Result, TicketQueue, alone, item
 
 IDLE: Final = 1.0
+LOOK_EVERY: Final = 1.0
 BACK_OFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 BATCH_BYTES: Final = 4 * 1024 * 1024
+PATIENCE: Final = 30.0
+"""Seconds a message waits for the request whose number it names; what must be read at once waits URGENT_PATIENCE."""
+URGENT_PATIENCE: Final = 5.0
+EARLY_AGAIN: Final = (0.5, 5.0)
+"""Seconds after which an early row is looked at again, at least and at most."""
 PARKING: Final = ("", "WRONGTYPE")
 """What an item's error may start with to park its row: the script's own words, and a key of another type."""
 
@@ -49,6 +55,18 @@ class End:
     state: str
     code: str
     detail: str | None = None
+
+
+@dataclass(slots=True)
+class Early:
+    """A row that waits for another: since when, and when it is tried again (monotonic seconds)."""
+
+    since: float
+    again: float = 0.0
+
+    def wait(self, now: float) -> None:
+        """The longer it has waited, the longer until the next look."""
+        self.again = now + min(max(now - self.since, EARLY_AGAIN[0]), EARLY_AGAIN[1])
 
 
 class StorageAway(Exception):
@@ -70,10 +88,13 @@ class Child:
         self._client: redis.Redis = connect(config.redis, config.data_dir)
         self._queue = TicketQueue(self._client, grace=config.workers.lease)
         self._run_id = ""
+        self._look_again = 0.0
+        self._early: dict[int, Early] = {}
 
     def serve_fresh(self) -> None:
         """Untried rows, batch after batch, until the gateway goes away."""
         while True:
+            self._look()  # first: bells that ring meanwhile are dropped, and the rows are read after it
             rows = self._fresh()
             if not rows:
                 self._link.tell(op="idle")
@@ -90,11 +111,14 @@ class Child:
             if row is None or row.state != "received":
                 self._link.ask(op="finish", ends=[], ages=[])
             else:
+                self._link.ask(op="alone", seq=seq)
                 self._try([row])
 
     def _fresh(self) -> list[Row]:
         try:
-            return ledger.fresh(self._db, limit=self._config.pump.batch, max_bytes=BATCH_BYTES)
+            now = time.monotonic()
+            waiting = [seq for seq, early in self._early.items() if now < early.again]
+            return ledger.fresh(self._db, limit=self._config.pump.batch, max_bytes=BATCH_BYTES, without=waiting)
         except sqlite3.OperationalError:
             return []  # busy for longer than the driver waits: the next round sees the same rows
 
@@ -114,8 +138,13 @@ class Child:
             self._link.ask(op="clear", seqs=[row.seq for row in rows])
             return
         ends += self._enqueue(items)
+        ended = {end.seq for end in ends}
+        if early := [row.seq for row in rows if row.seq not in ended]:
+            self._link.ask(op="clear", seqs=early)
+        if not ends:
+            return
         now = time.time()
-        ages = [now - datetime.fromisoformat(row.received_at).timestamp() for row, _ in items]
+        ages = [now - datetime.fromisoformat(row.received_at).timestamp() for row, _ in items if row.seq in ended]
         self._link.ask(op="finish", ends=[[e.seq, e.state, e.code, e.detail] for e in ends], ages=ages)
 
     def _conclude(self, row: Row) -> Item | End:
@@ -172,17 +201,21 @@ class Child:
         )
 
     def _enqueue(self, waiting: list[tuple[Row, Item]]) -> list[End]:
-        """Send until Redis has taken every item; only the script's own codes and WRONGTYPE park."""
+        """Send until Redis has taken all but the early; only the script's own codes and WRONGTYPE park."""
         ends: list[End] = []
         while waiting:
             again: list[tuple[Row, Item]] = []
             away = False
             for (row, one), result in zip(waiting, self._send([i for _, i in waiting]), strict=True):
                 if result.code in QUEUED:
+                    self._early.pop(row.seq, None)
                     ends.append(End(row.seq, "queued", result.code))
                 elif result.code == "conflict":
                     detail = f"{result.ticket_id} was opened by the same id with other content."
                     ends.append(End(row.seq, "parked", "conflict", detail))
+                elif result.code == "early":
+                    if self._waited_enough(row, one):
+                        again.append((row, alone(one)))
                 elif result.code == "number_taken":
                     number = self._link.ask(op="renumber", seq=row.seq)["number"]
                     again.append((row, replace(one, number=number)))
@@ -196,6 +229,15 @@ class Child:
                 self._link.wait(BACK_OFF[-1])
         return ends
 
+    def _waited_enough(self, row: Row, one: Item) -> bool:
+        """Whether the request that this message names did not come in time; a new child begins to wait anew."""
+        now = time.monotonic()
+        early = self._early.setdefault(row.seq, Early(now))
+        if now - early.since < (URGENT_PATIENCE if one.tier == Tier.IMMEDIATE else PATIENCE):
+            early.wait(now)
+            return False
+        return True
+
     def _send(self, items: Sequence[Item]) -> list[Result]:
         """One batch; waits for as long as Redis is away. Raises Closed when the gateway goes."""
         failures = 0
@@ -204,16 +246,31 @@ class Child:
                 self._greet()
                 return self._queue.enqueue(items)
             except (redis.RedisError, OSError) as error:
-                self._run_id = ""
-                kind = "away" if is_away(error) else "refusing"
-                self._link.tell(op="server", state=kind, error=type(error).__name__)
+                self._lost(error)
                 self._link.wait(BACK_OFF[min(failures, len(BACK_OFF) - 1)])
                 failures += 1
 
+    def _look(self) -> None:
+        """With nothing to send too: a server that was replaced must not have to wait for the next citizen."""
+        try:
+            self._greet()
+        except (redis.RedisError, OSError) as error:
+            self._lost(error)
+
+    def _lost(self, error: Exception) -> None:
+        self._run_id = ""
+        kind = "away" if is_away(error) else "refusing"
+        self._link.tell(op="server", state=kind, error=type(error).__name__)
+
     def _greet(self) -> None:
-        """After every interruption: whom are we talking to? Another run_id may have forgotten what we told it."""
-        if not self._run_id:
-            facts: Mapping[str, Any] = self._client.info("server")
+        """Whom are we talking to? Another run_id may have forgotten what we told it. Asked after every interruption,
+        and once a second: an idle connection that broke is opened again without an error."""
+        now = time.monotonic()
+        if self._run_id and now < self._look_again:
+            return
+        facts: Mapping[str, Any] = self._client.info("server")
+        self._look_again = now + LOOK_EVERY
+        if facts["run_id"] != self._run_id:
             self._run_id = str(facts["run_id"])
             self._link.ask(op="server", state="here", run_id=self._run_id)
 

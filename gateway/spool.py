@@ -1,6 +1,7 @@
 """The spool: one SQLite row per submission, on disk before anyone is told "received"; and the numbers it gives out.
 
 Every method that takes `db` runs inside the writer's transaction (gateway/writer.py) and may not open one itself.
+What becomes of a row later is gateway/trials.py's.
 """
 
 from __future__ import annotations
@@ -9,25 +10,37 @@ import fcntl
 import json
 import os
 import sqlite3
-import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from gateway.migrations import migrate
-from gateway.writer import Refused
-from normalizer import identity
+from gateway.migrations import migrate, refuse_newer
+from gateway.numbering import Numbers
 from normalizer.ticket import Raw
 
 FILE: Final = "spool.sqlite3"
+COLUMNS: Final = (
+    "ticket_id", "digest", "channel", "source_id", "received_at", "content_type", "meta", "body", "blob", "size",
+    "number",
+)  # fmt: skip
 
 
 class SpoolBusy(RuntimeError):
     """Another running gateway owns this spool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A submission to be spooled. `blob` names its body when that is kept outside the row."""
+
+    raw: Raw
+    ticket_id: str
+    digest: str
+    blob: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +51,22 @@ class Spooled:
     duplicate: bool
 
 
-class Conflict(Refused):
+class Conflict(Exception):
     """The source id was accepted before with other content, and the channel vouches for both digests."""
 
 
 def connect(directory: Path) -> sqlite3.Connection:
-    """A connection to the spool of `directory`; usable from any one thread at a time."""
+    """A connection to the spool of `directory`; usable from any one thread at a time.
+
+    Raises:
+        SpoolTooNew: a newer version of the software wrote it; nothing was touched.
+    """
     db = sqlite3.connect(directory / FILE, isolation_level=None, check_same_thread=False, timeout=10)
+    try:
+        refuse_newer(db)
+    except BaseException:
+        db.close()
+        raise
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
     return db
@@ -82,76 +104,60 @@ class Spool:
         """Keep a fact."""
         db.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, value))
 
-    def insert(self, db: sqlite3.Connection, raw: Raw, digest: str, blob: str | None) -> Spooled:
-        """Add a submission, or find the row it already has.
+    def insert(self, db: sqlite3.Connection, entries: Sequence[Entry]) -> list[Spooled | Conflict]:
+        """Add submissions, or find the rows they already have; answers in the same order.
 
         Equal ticket id and digest is the same submission. Another digest is a conflict when the channel vouches for
         its digests (`raw.meta["digest"]`); else it gets a row of its own and the queue decides.
         """
-        ticket_id = identity.ticket_id(raw.channel, raw.source_id)
-        rows = db.execute("SELECT digest, number FROM submission WHERE ticket_id = ?", (ticket_id,)).fetchall()
-        for known, number in rows:
-            if known == digest:
-                return Spooled(number, duplicate=True)
-        if rows and "digest" in raw.meta:
-            raise Conflict
-        number = self.next_number(db, raw.received_at)
-        db.execute(
-            "INSERT INTO submission (ticket_id, digest, channel, source_id, received_at, content_type, meta, body,"
-            " blob, size, number) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (ticket_id, digest, raw.channel, raw.source_id, raw.received_at.isoformat(), raw.content_type,
-             json.dumps(dict(raw.meta)), b"" if blob else raw.body, blob, len(raw.body), number),
-        )  # fmt: skip
-        return Spooled(number, duplicate=False)
-
-    def next_number(self, db: sqlite3.Connection, received_at: datetime) -> str:
-        """The next number of that day in the site's time zone, taken in the row's own transaction."""
-        day = received_at.astimezone(self._zone).date()
-        gateway = db.execute("SELECT value FROM fact WHERE name = 'gateway'").fetchone()
-        (sequence,) = db.execute(
-            "INSERT INTO sequence VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET last = last + 1 RETURNING last",
-            (day.isoformat(), gateway[0]),
-        ).fetchone()
-        return identity.number(day, int(gateway[0]), sequence)
+        numbers = Numbers(db, self._zone)
+        known = _known(db, entries)
+        answers: list[Spooled | Conflict] = []
+        rows: list[object] = []
+        for entry in entries:
+            same = known.setdefault(entry.ticket_id, {})
+            if entry.digest in same:
+                answers.append(Spooled(same[entry.digest], duplicate=True))
+            elif same and "digest" in entry.raw.meta:
+                answers.append(Conflict())
+            else:
+                number = same[entry.digest] = numbers.next(entry.raw.received_at)
+                rows += _values(entry, number)
+                answers.append(Spooled(number, duplicate=False))
+        if rows:
+            place = f"({', '.join('?' * len(COLUMNS))})"
+            places = ", ".join([place] * (len(rows) // len(COLUMNS)))
+            db.execute(f"INSERT INTO submission ({', '.join(COLUMNS)}) VALUES {places}", rows)
+            numbers.keep()
+        return answers
 
     def renumber(self, db: sqlite3.Connection, seq: int) -> str:
         """Give a row a new number, because another ticket holds the one it had."""
         (received_at,) = db.execute("SELECT received_at FROM submission WHERE seq = ?", (seq,)).fetchone()
-        number = self.next_number(db, datetime.fromisoformat(received_at))
+        numbers = Numbers(db, self._zone)
+        number = numbers.next(datetime.fromisoformat(received_at))
+        numbers.keep()
         db.execute("UPDATE submission SET number = ? WHERE seq = ?", (number, seq))
         return number
 
-    def begin(self, db: sqlite3.Connection, seqs: Sequence[int]) -> None:
-        """Commit that these rows are about to be tried together; a crash now makes each of them a suspect."""
-        db.executemany("UPDATE submission SET attempts = max(attempts, 1) WHERE seq = ?", [(s,) for s in seqs])
 
-    def begin_alone(self, db: sqlite3.Connection, seq: int) -> None:
-        """Commit one more attempt of a suspect, which is tried alone."""
-        db.execute("UPDATE submission SET attempts = attempts + 1 WHERE seq = ?", (seq,))
+def _known(db: sqlite3.Connection, entries: Sequence[Entry]) -> dict[str, dict[str, str]]:
+    """Ticket id -> digest -> number of the rows that are there."""
+    found: dict[str, dict[str, str]] = {}
+    for ticket_id, digest, number in db.execute(
+        "SELECT ticket_id, digest, number FROM submission WHERE ticket_id IN (SELECT value FROM json_each(?))",
+        (json.dumps([entry.ticket_id for entry in entries]),),
+    ):
+        found.setdefault(ticket_id, {})[digest] = number
+    return found
 
-    def attempts(self, db: sqlite3.Connection, seq: int) -> int:
-        """How many trials of a row were begun and not finished; 0 too when the row reached an end meanwhile."""
-        row = db.execute("SELECT attempts FROM submission WHERE seq = ?", (seq,)).fetchone()
-        return int(row[0]) if row else 0
 
-    def clear(self, db: sqlite3.Connection, seqs: Iterable[int]) -> None:
-        """These rows were not to blame: they stand as if never tried."""
-        db.executemany("UPDATE submission SET attempts = 0 WHERE seq = ?", [(s,) for s in seqs])
-
-    def finish(self, db: sqlite3.Connection, rows: Sequence[tuple[int, str, str | None, str | None]]) -> int:
-        """Rows (seq, state, code, detail) reached one of their three ends: queued, set aside, parked. Returns the
-        bytes of their bodies, which are unqueued no longer."""
-        now = time.time()
-        db.executemany(
-            "UPDATE submission SET state = ?, code = ?, detail = ?, ended_at = ?, attempts = 0 WHERE seq = ?",
-            [(state, code, detail, now, seq) for seq, state, code, detail in rows],
-        )
-        return sum(db.execute("SELECT size FROM submission WHERE seq = ?", (row[0],)).fetchone()[0] for row in rows)
-
-    def suspects(self) -> list[int]:
-        """Rows whose trial was cut short, oldest first."""
-        rows = self.db.execute("SELECT seq FROM submission WHERE state = 'received' AND attempts > 0 ORDER BY seq")
-        return [seq for (seq,) in rows]
+def _values(entry: Entry, number: str) -> tuple[object, ...]:
+    raw = entry.raw
+    return (
+        entry.ticket_id, entry.digest, raw.channel, raw.source_id, raw.received_at.isoformat(), raw.content_type,
+        json.dumps(dict(raw.meta)), b"" if entry.blob else raw.body, entry.blob, len(raw.body), number,
+    )  # fmt: skip
 
 
 def _lock(directory: Path) -> int:

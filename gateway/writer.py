@@ -1,31 +1,31 @@
 """The spool's one writer: changes that arrive together share one transaction and one fsync (group commit).
 
-May not know what a change does; a change that raises fails alone, an error of SQLite fails the whole group.
+May not know what a change does. A change that answers with an exception fails alone; one that raises fails the group.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from typing import Any, Final, TypeVar
 
 from normalizer.errors import TryAgain
 
 T = TypeVar("T")
+R = TypeVar("R")
 GROUP: Final = 512
 RETRY_AFTER: Final = 5.0
 
 
-class Refused(Exception):
-    """Base of what a change may raise to fail alone, before it has written anything."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Change:
-    apply: Callable[[sqlite3.Connection], Any]
+    apply: Callable[[sqlite3.Connection, Sequence[Any]], Sequence[Any]]
+    item: Any
     done: asyncio.Future[Any]
 
 
@@ -38,15 +38,23 @@ class Writer:
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "spool-writer")
 
-    def submit(self, change: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
-        """Queue a change; its future resolves after the fsync.
+    def join(
+        self, apply: Callable[[sqlite3.Connection, Sequence[T]], Sequence[R | Exception]], item: T
+    ) -> asyncio.Future[R]:
+        """Queue a change of one item; neighbours with an equal `apply` are applied in one call, which answers item by
+        item. Few statements a group: each gives the interpreter away and has to win it back from the event loop.
 
-        The future raises TryAgain when the disk is full or busy, or what the change itself raised (a Refused).
+        The future resolves after the fsync. It raises TryAgain when the disk is full or busy, or the item's answer
+        when that is an exception.
         """
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Change(change, future))
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Change(apply, item, future))
         self._wake.set()
         return future
+
+    def submit(self, change: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """`join` for a change that has nothing in common with others."""
+        return self.join(partial(_alone, change), None)
 
     async def insist(self, change: Callable[[sqlite3.Connection], T]) -> T:
         """`submit`, again and again while the disk is full or busy: for changes nobody outside waits for."""
@@ -78,17 +86,18 @@ class Writer:
         results: list[Any] = []
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            for change in group:
-                try:
-                    results.append(change.apply(self._db))
-                except Refused as refusal:
-                    results.append(refusal)
+            for apply, changes in groupby(group, key=lambda change: change.apply):
+                results += apply(self._db, [change.item for change in changes])
             self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
         return results
+
+
+def _alone(change: Callable[[sqlite3.Connection], T], db: sqlite3.Connection, _: Sequence[None]) -> Sequence[T]:
+    return [change(db)]
 
 
 def _passing(error: Exception) -> bool:

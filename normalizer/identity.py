@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from base64 import b32encode
 from datetime import date
 
 from stdnum import damm
 
 CODE_LENGTH = 8
+ID_LENGTH = 26
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 GATEWAY_IDS = 100
 
 
@@ -23,7 +25,7 @@ def ticket_id(channel: str, source_id: str) -> str:
     valid RQ job id and a safe file name.
     """
     digest = hashlib.sha256(f"{channel}\0{source_id}".encode("utf-8", "surrogatepass")).digest()
-    return "t" + b32encode(digest)[:26].decode().lower()
+    return "t" + _base32(digest, ID_LENGTH).lower()
 
 
 def number(day: date, gateway: int, sequence: int) -> str:
@@ -47,7 +49,7 @@ def is_number(text: str) -> bool:
 def receipt_code(ticket_id: str, secret: bytes) -> str:
     """8 base32 characters of HMAC-SHA-256 over the ticket id with the site's secret: proof of having the receipt."""
     mac = hmac.digest(secret, ticket_id.encode(), "sha256")
-    return b32encode(mac)[:CODE_LENGTH].decode()
+    return _base32(mac, CODE_LENGTH)
 
 
 def same_code(given: str, expected: str) -> bool:
@@ -62,3 +64,11 @@ def content_digest(*parts: bytes) -> str:
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.hexdigest()
+
+
+def _base32(data: bytes, length: int) -> str:
+    """The first `length` (even) characters of the base32 of `data` (RFC 4648 6). Two at a time: the standard library
+    encodes byte by byte in Python, which was the dearest step of an accept."""
+    size = (length * 5 + 7) // 8
+    bits = int.from_bytes(data[:size], "big") >> (size * 8 - length * 5)
+    return "".join([_PAIRS[bits >> shift & 1023] for shift in range(length * 5 - 10, -1, -10)])

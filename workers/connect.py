@@ -19,6 +19,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.asyncio.sentinel import SentinelConnectionPool as AsyncSentinelPool
 from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelConnectionPool
 
@@ -229,6 +230,8 @@ def _options(config: RedisConfig, retry: Retry | AsyncRetry) -> dict[str, Any]:
         "decode_responses": False,
         "socket_timeout": config.socket_timeout,
         "socket_connect_timeout": config.connect_timeout,
+        # While it may be on, a pool hands out connections that the server closed: one error each after its restart.
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
     if config.password_file is not None:
         if _has_password(config.url):

@@ -6,7 +6,7 @@ May not retry: the caller knows whether Redis is away, and every call is idempot
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, cast
 
 import redis
@@ -16,13 +16,19 @@ from normalizer.identity import ticket_id as id_of
 from normalizer.ticket import Inbound, Note, Raw, Speaker, Ticket, Turn
 from workers import keys
 
-Code = Literal["opened", "appended", "completed", "known", "conflict", "number_taken", "error"]
+Code = Literal["opened", "appended", "completed", "known", "conflict", "number_taken", "early", "error"]
 QUEUED: Final[frozenset[str]] = frozenset({"opened", "appended", "completed", "known"})
 
 STRANGER = Note(
     step="threads",
     code="not_a_sender",
     detail="Names an existing ticket, but the sender has no part in that ticket; opened on its own.",
+)
+
+UNKNOWN_NUMBER = Note(
+    step="threads",
+    code="unknown_number",
+    detail="Names a number that no ticket came to hold while it waited; opened on its own.",
 )
 
 
@@ -93,6 +99,14 @@ def item(ticket: Ticket, inbound: Inbound, *, code: str, domain: str) -> Item:
     )
 
 
+def alone(one: Item) -> Item:
+    """What was early for too long: the same submission without the numbers it names, and with a note that says so."""
+    note = UNKNOWN_NUMBER.model_dump_json().encode()
+    comma = b"," if one.stranger.startswith(b",") else b""  # whether other notes stand before it
+    threads = tuple(thread for thread in one.threads if not thread.startswith(b"number:"))
+    return replace(one, doc=one.doc + comma + note, stranger=b"," + one.stranger.removeprefix(b","), threads=threads)
+
+
 def _message(ticket: Ticket) -> bytes:
     """The part of a `followed_up` event's data that this submission alone decides (normalizer.events.FollowedUp)."""
     turn = Turn(speaker=Speaker.CITIZEN, text=ticket.text, start=ticket.received_at)
@@ -123,7 +137,8 @@ class TicketQueue:
         self._grace = grace
 
     def enqueue(self, items: Sequence[Item]) -> list[Result]:
-        """One atomic step per item, in order; the results stand in the same order.
+        """One atomic step per item, in order; the results stand in the same order. `early`: nothing was done, because
+        the item names a number that no ticket has yet; send it again later, or `alone`.
 
         Raises:
             redis.RedisError: nothing is known about the batch; send the very same items again.

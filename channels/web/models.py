@@ -9,6 +9,7 @@ import re
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -18,15 +19,23 @@ from pydantic import (
     Tag,
 )
 
-from normalizer.ticket import TEXT_MAX, Receipt
+from normalizer.ticket import TEXT_MAX
 
 # NUL cannot be stored by every consumer downstream, and no keyboard types it.
-_WORDS = {"pattern": r"^[^\u0000]*$"}
-_NOT_BLANK = {"pattern": r"^[^\u0000]*[^\u0000\s][^\u0000]*$", "minLength": 1}
+ANY_WORDS: Final = r"^[^\u0000]*$"
+_WORDS = {"pattern": ANY_WORDS}
+# What `\s` leaves out in one of the two dialects that read it: Python's (the byte order mark), and ECMA-262's, which is
+# JSON Schema's (some control characters).
+_SPACE = r"\s\u001c-\u001f\u0085\ufeff"
+_NOT_BLANK = {"pattern": rf"^[^\u0000]*[^\u0000{_SPACE}][^\u0000]*$", "minLength": 1}
+_EMAIL = rf"^[^@{_SPACE}\u0000-\u001f\u007f-\u009f]+@[^@{_SPACE}\u0000-\u001f\u007f-\u009f]+$"
+_CODE = r"^[A-Za-z2-7]{8}$"
+BLANK: Final = re.compile(rf"[{_SPACE}]*")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?")
 
 TIME_INVALID: Final = "time_invalid"
 NO_OFFSET: Final = "no_offset"
+MALFORMED: Final = "malformed"
 
 KindWord = Literal["consultation", "help", "complaint", "report", "suggestion", "praise", "other"]
 
@@ -41,6 +50,18 @@ def _rfc3339(value: Any) -> Any:
     return value
 
 
+def _shaped(pattern: str) -> AfterValidator:
+    """Checks the whole string: in Python, unlike ECMA-262, `$` lets a last line end pass."""
+    shape = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not shape.fullmatch(value):
+            raise ValueError(MALFORMED)
+        return value
+
+    return AfterValidator(check)
+
+
 def _shape(value: object) -> str:
     return "text" if isinstance(value, str) else "object"
 
@@ -53,17 +74,15 @@ Words60 = Annotated[str, Field(max_length=60, json_schema_extra=_WORDS)]
 Words200 = Annotated[str, Field(max_length=200, json_schema_extra=_WORDS)]
 Words500 = Annotated[str, Field(max_length=500, json_schema_extra=_WORDS)]
 Text = Annotated[str, Field(max_length=TEXT_MAX, json_schema_extra=_NOT_BLANK)]
-Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s\u0000]+@[^@\s\u0000]+$")]
+Email = Annotated[str, Field(max_length=254, json_schema_extra={"pattern": _EMAIL}), _shaped(_EMAIL)]
+Code = Annotated[str, Field(json_schema_extra={"pattern": _CODE}), _shaped(_CODE)]
 Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_rfc3339)]
 
 
 class Body(BaseModel):
     """Nothing is coerced and nothing is ignored: a field that we would not keep must not look accepted."""
 
-    # python-re: `\s` then means what str.strip strips, and what the published schema means to Python readers.
-    model_config = ConfigDict(
-        extra="forbid", strict=True, hide_input_in_errors=True, regex_engine="python-re", allow_inf_nan=False
-    )
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class PlaceForm(Body):
@@ -115,12 +134,4 @@ class RequestForm(Message):
 class FollowUp(Message):
     """More about a request made before; `code` is the receipt's and proves that it is the same person."""
 
-    code: str = Field(pattern=r"^[A-Za-z2-7]{8}$", description="The code of the receipt")
-
-
-class WebReceipt(Receipt):
-    """The receipt as the API answers it."""
-
-    call_now: tuple[str, ...] = Field(
-        default=(), description="Emergency numbers to call at once: tell the citizen before anything else"
-    )
+    code: Code = Field(description="The code of the receipt")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
@@ -28,6 +29,8 @@ from channels.web.bodies import (
 )
 from channels.web.config import AttachmentLimits, WebConfig
 from channels.web.models import (
+    BLANK,
+    MALFORMED,
     NO_OFFSET,
     TIME_INVALID,
     Body,
@@ -49,7 +52,7 @@ FORM_ONLY: Final = frozenset({"submission_id", HONEYPOT})
 """Fields of our own page that say nothing about the request."""
 
 _FLAGS = ("anonymous", "confidential")
-_YES = {
+FLAG_WORDS: Final = {
     "true": True,
     "on": True,
     "1": True,
@@ -59,6 +62,7 @@ _YES = {
     "0": False,
     "no": False,
 }
+"""What a part of a form may say for yes and no, in any case of letters."""
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?")
 _JSON: TypeAdapter[object] = TypeAdapter(object)
 _PHONE_DIGITS = 7  # the shortest local number in China
@@ -68,7 +72,7 @@ _BY_PYDANTIC: Final = {
     "string_too_long": ("too_long", "At most {max_length} characters."),
     "extra_forbidden": ("unknown_field", "There is no such field."),
     "literal_error": ("unknown_word", "One of {expected}."),
-    "string_pattern_mismatch": ("malformed", "The value does not have the shape of this field."),
+    MALFORMED: ("malformed", "The value does not have the shape of this field."),
     "string_type": ("wrong_type", "A string is expected."),
     "bool_type": ("wrong_type", "true or false is expected."),
     "float_type": ("wrong_type", "A number is expected."),
@@ -192,8 +196,7 @@ def _validate(model: type[Form], body: bytes, faults: list[Fault]) -> Form | Non
 def _unique(twice: list[str], pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice.extend(name for name in found if names.count(name) > 1)
+        twice.extend(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
     return found
 
 
@@ -216,7 +219,7 @@ def _fault(model: type[Body], error: Any) -> Fault:
 
 
 def _check_text(text: str, limit: int, faults: list[Fault]) -> None:
-    if not text.strip():
+    if BLANK.fullmatch(text):
         faults.append(Fault("/text", "missing", "The field is required."))
     elif len(text) > limit:
         faults.append(Fault("/text", "too_long", f"At most {limit} characters."))
@@ -235,8 +238,8 @@ def _as_json(parts: Parts, faults: list[Fault]) -> bytes:
                 faults.append(Fault(pointer(name), "json_invalid", "The part is not JSON."))
                 continue
             text = value
-        elif name in _FLAGS and value.lower() in _YES:
-            text = json.dumps(_YES[value.lower()])
+        elif name in _FLAGS and value.lower() in FLAG_WORDS:
+            text = json.dumps(FLAG_WORDS[value.lower()])
         else:
             text = json.dumps(value)
         members.append(f"{json.dumps(name)}:{text}")

@@ -6,27 +6,20 @@ May not answer: what is wrong is raised, and the caller says it in its own way.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from hashlib import sha256
 from http import HTTPStatus
-from typing import Final
 from uuid import uuid4
 
 from aiohttp import web
 
+from channels.alerts import AlertReceipt, alerted
 from channels.contract import Host
-from channels.web.bodies import MULTIPART, essence, refused
+from channels.idempotency import key_of
+from channels.web.bodies import MULTIPART, essence
 from channels.web.config import WebConfig
-from channels.web.models import WebReceipt
-from normalizer.ticket import Flag, Inbound, Raw
-from normalizer.urgency import alarms, emergency_numbers
+from normalizer.ticket import Inbound, Raw
 
-KEY_MAX: Final = 255
-# A structured-field string (RFC 9651 3.3.3: printable ASCII, `\` before `"` and `\`), or the same, bare.
-_QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])+)"')
-_BARE = re.compile(r"[!#-\[\]-~]+")
 _LARGE = 256 * 1024
 """Bytes from which a body is parsed in a thread: below, the hop costs more than the parsing."""
 
@@ -69,6 +62,11 @@ async def _body(request: web.Request, limit: int) -> bytes:
     )
     if (request.content_length or 0) > limit:
         raise too_large
+    if request.content.is_eof():  # it came together with its head: no need to wait for it
+        body = request.content.read_nowait()
+        if len(body) > limit:
+            raise too_large
+        return body
     chunks = []
     size = 0
     async for chunk in request.content.iter_any():
@@ -80,24 +78,16 @@ async def _body(request: web.Request, limit: int) -> bytes:
 
 
 def source_id(request: web.Request) -> str:
-    """What makes two requests the same submission: the Idempotency-Key within the scope of its caller
-    (draft-ietf-httpapi-idempotency-key-header-07), else nothing.
+    """What makes two requests the same submission: their Idempotency-Key, else nothing.
 
     Raises:
         Rejected: the key is malformed, too long, or given twice.
     """
-    keys = request.headers.getall("Idempotency-Key", [])
-    if not keys:
-        return f"post:{uuid4().hex}"
-    match = _QUOTED.fullmatch(keys[0]) or _BARE.fullmatch(keys[0])
-    if len(keys) > 1 or match is None or len(keys[0]) > KEY_MAX:
-        raise refused("idempotency_key_invalid", f"Idempotency-Key is one string of 1 to {KEY_MAX} ASCII characters.")
-    key = re.sub(r"\\(.)", r"\1", match[1]) if match.re is _QUOTED else match[0]
-    caller = request.get("caller", "")
-    return "key:" + sha256(f"{caller}\0{key}".encode()).hexdigest()
+    key = key_of(request)
+    return f"post:{uuid4().hex}" if key is None else f"key:{key}"
 
 
-async def submit(host: Host, raw: Raw, parse: Callable[[Raw, WebConfig], Inbound], config: WebConfig) -> WebReceipt:
+async def submit(host: Host, raw: Raw, parse: Callable[[Raw, WebConfig], Inbound], config: WebConfig) -> AlertReceipt:
     """Parse, accept, and add to the receipt what must reach the sender at once.
 
     Raises:
@@ -109,22 +99,4 @@ async def submit(host: Host, raw: Raw, parse: Callable[[Raw, WebConfig], Inbound
     else:
         inbound = parse(raw, config)
     receipt = await host.accept(replace(raw, meta={**raw.meta, "digest": inbound.digest}))
-    flags, numbers = warnings_of(inbound)
-    return WebReceipt(
-        ticket_id=receipt.ticket_id,
-        number=receipt.number,
-        code=receipt.code,
-        status_url=receipt.status_url,
-        duplicate=receipt.duplicate,
-        flags=tuple(dict.fromkeys((*receipt.flags, *flags))),
-        call_now=numbers,
-    )
-
-
-def warnings_of(inbound: Inbound) -> tuple[tuple[Flag, ...], tuple[str, ...]]:
-    """The flags that must reach the sender at once, and the emergency numbers to call; none when a rule fails."""
-    try:
-        flags = alarms(inbound)
-        return flags, emergency_numbers(inbound) if flags else ()
-    except Exception:  # it is accepted: a bug in a rule must not turn the receipt into an error
-        return (), ()
+    return alerted(receipt, inbound)

@@ -6,14 +6,17 @@ May not do the work of a role: roles run in processes of their own (gateway/role
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from gateway import logs
+from gateway import logs, spool
+from gateway.cli.common import explained
 from gateway.config import Config, ConfigError, load
 from gateway.listener import bind
 from gateway.supervise import Role, Supervisor
@@ -32,6 +35,14 @@ def _load(config: Path | None, data_dir: Path | None, http: str | None = None) -
     except ConfigError as error:
         typer.echo("\n".join(error.problems), err=True)
         raise typer.Exit(EX_CONFIG) from None
+
+
+def _refuse_newer_data(config: Config) -> None:
+    """Before anything is started on them."""
+    directory = config.data_dir / "spool"
+    with explained(), contextlib.suppress(sqlite3.Error):  # busy or full passes; the gateway itself will see
+        if (directory / spool.FILE).exists():
+            spool.connect(directory).close()
 
 
 def _far_side(config: Config) -> list[Role]:
@@ -76,6 +87,7 @@ def up(
 
     settings = _load(config, data_dir, http)
     logs.setup(settings.log)
+    _refuse_newer_data(settings)
     server = (
         EmbeddedValkey(settings.data_dir, binary=settings.redis.server, maxmemory=settings.redis.maxmemory)
         if settings.redis.url is None
@@ -114,6 +126,7 @@ def gateway(config: ConfigFile = None, data_dir: DataDir = None, http: Http = No
 
     settings = _load(config, data_dir, http)
     logs.setup(settings.log)
+    _refuse_newer_data(settings)
     try:
         sock = bind(settings.http.address)
     except OSError as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import ledger, migrations, spool
+from gateway import ledger, migrations, spool, trials
 from gateway.intake import Intake, IntakeConfig, SpoolConfig
 from gateway.spool import Spool, SpoolBusy
 from gateway.writer import Writer
@@ -151,7 +151,7 @@ async def test_counters_add_up_and_purged_rows_still_count(tmp_path):
             await intake.accept(raw(f"s{n}"))
         write = intake._writer.submit
         await write(
-            lambda db: intake._spool.finish(
+            lambda db: trials.finish(
                 db, [(1, "queued", None, None), (2, "queued", None, None), (3, "parked", "x", None)]
             )
         )

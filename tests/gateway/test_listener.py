@@ -246,11 +246,34 @@ async def test_large_bodies_under_way_are_bounded_in_all_and_small_ones_pass(ser
     assert (await running.client.post("/x", data=b"x" * 100_000, expect100=True)).status == 200
 
 
-async def test_a_body_that_does_not_arrive_gets_408_and_the_connection_closed(serve: Serve, echo: Any) -> None:
+async def test_a_body_of_unannounced_length_is_refused_while_it_comes(serve: Serve, written: Any) -> None:
+    """The handler streams it, is told, and the client sees the answer although it goes on sending."""
+    seen = 0
+
+    async def stream(request: web.Request) -> web.Response:
+        nonlocal seen
+        async for chunk in request.content.iter_any():
+            seen += len(chunk)
+        return web.Response()
+
+    running = await serve(one("POST", "/x", stream), max_body_bytes=1_000_000)
+    answer = await running.client.post("/x", data=chunks(100, 100_000))
+    await problem(answer, 413, "body_too_large")
+    assert (answer.headers["Connection"], answer.headers["Server"]) == ("close", "jiesu")
+    assert seen < 2_000_000, "at most one more read from the socket"
+    assert written.text == ""
+
+
+async def test_a_body_that_does_not_arrive_gets_408_and_the_connection_closed(
+    serve: Serve, echo: Any, written: Any
+) -> None:
+    """And is not in the log: a slow client is no error of ours, and could fill it."""
     running = await serve(one("POST", "/x", echo), body_timeout=0.05)
     answer = await talk(running, b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"body_timeout"' in answer
+    assert b"Server: jiesu\r\n" in answer
+    assert written.text == ""
 
 
 async def test_a_client_that_says_nothing_is_hung_up_on(serve: Serve, echo: Any) -> None:

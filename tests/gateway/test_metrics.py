@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway import trials
 from gateway.metrics import FRESH, Metrics
 from gateway.routes import Routes
-from gateway.spool import Spool
+from gateway.spool import Entry, Spool
 from normalizer.ticket import Raw
 from workers import keys
 
@@ -31,7 +32,7 @@ def put(spool: Spool, *names: str) -> None:
     for name in names:
         received = datetime.now(UTC) - timedelta(seconds=100)
         raw = Raw(channel="web", source_id=name, received_at=received, body=b"12345")
-        spool.insert(spool.db, raw, name, None)
+        spool.insert(spool.db, [Entry(raw, name, name)])
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ async def scrape(client: Any) -> dict[tuple[str, str], float]:
 
 async def test_the_sums_come_from_the_rows_and_add_up(open_metrics: Any, spool: Spool) -> None:
     put(spool, "a", "b", "c", "d", "e")
-    spool.finish(spool.db, [(1, "queued", None, None), (2, "set_aside", "bounce", ""), (3, "parked", "bug", "")])
+    trials.finish(spool.db, [(1, "queued", None, None), (2, "set_aside", "bounce", ""), (3, "parked", "bug", "")])
     _, client = await open_metrics()
     seen = await scrape(client)
     states = {state: seen["jiesu_submissions", state] for state in ("queued", "set_aside", "parked", "in_flight")}

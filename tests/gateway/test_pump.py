@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway import ledger
+from gateway import ledger, trials
 from gateway.config import Config
 from gateway.pump import Pump
-from gateway.spool import Spool
+from gateway.spool import Entry, Spool
 from gateway.writer import Writer
 from normalizer.errors import TryAgain
+from normalizer.identity import ticket_id
 from normalizer.ticket import Raw
 from workers import keys
 
@@ -73,7 +74,8 @@ class Line:
         """Spool one row a body; returns their numbers."""
         now = datetime.now(UTC)
         raws = [Raw(channel="planted", source_id=f"{n}:{b!r}", received_at=now, body=b) for n, b in enumerate(bodies)]
-        rows = [self.writer.submit(lambda db, r=r: self.spool.insert(db, r, r.source_id, None)) for r in raws]
+        entries = [Entry(raw, ticket_id(raw.channel, raw.source_id), raw.source_id) for raw in raws]
+        rows = [self.writer.join(self.spool.insert, entry) for entry in entries]
         numbers = [row.number for row in await asyncio.gather(*rows)]
         self.pump.ring()
         return numbers
@@ -195,7 +197,7 @@ async def test_a_gateway_killed_during_a_batch_parks_nobody(planted, line, valke
         await running.put(b"seed")
         await running.until(ended)
     async with line() as running:
-        await running.writer.submit(lambda db: running.spool.begin(db, [1]))
+        await running.writer.submit(lambda db: trials.begin(db, [1]))
     db = sqlite3.connect(running.spool.directory / "spool.sqlite3")
     db.execute("UPDATE submission SET state = 'received', attempts = 1")
     db.commit()

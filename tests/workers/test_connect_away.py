@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -17,6 +18,7 @@ from tests.workers.servers import at, error_of, free_port
 from workers.connect import (
     RedisConfig,
     connect,
+    connect_async,
     error_code,
     is_away,
     reply_code,
@@ -49,6 +51,20 @@ def test_a_server_that_does_not_answer_is_away(own_valkey: ValkeyServer) -> None
             os.kill(pid, signal.SIGCONT)
     assert isinstance(error, redis.TimeoutError)
     assert is_away(error)
+
+
+async def test_a_restarted_server_is_there_again_at_the_first_command(server: Starter) -> None:
+    """Nothing is sent on connections that the old server closed: a citizen's page would say `busy` for each."""
+    port = server()
+    async with connect_async(at(port), Path()) as client:
+        await asyncio.gather(*(client.ping() for _ in range(5)))
+        with connect(at(port), Path()) as stopper:
+            stopper.ping()
+            await asyncio.to_thread(stopper.shutdown, nosave=True)
+            await asyncio.to_thread(server, port=port)
+            assert stopper.ping()
+        for _ in range(5):
+            assert await client.ping()
 
 
 def test_a_full_memory_is_away_also_inside_a_script_and_a_pipeline(own_valkey: ValkeyServer) -> None:

@@ -14,7 +14,7 @@ from normalizer import identity
 from normalizer.ticket import Ticket
 from workers import keys
 from workers.connect import connect_async
-from workers.queue import TicketQueue
+from workers.queue import TicketQueue, alone
 from workers.store import Store
 
 
@@ -150,8 +150,32 @@ def test_a_channels_own_thread_key_joins_messages_of_one_sender(queue, make_item
 
 
 def test_an_unknown_thread_opens_a_ticket(queue, make_item):
-    lost = make_item("a", threads=("number:2026011500000010",), senders=("code:ABCDEFGH",))
-    assert queue.enqueue([lost])[0].code == "opened"
+    assert queue.enqueue([make_item("a", threads=("post:1",), senders=("user:1",))])[0].code == "opened"
+
+
+def test_a_message_that_comes_before_its_request_is_early_and_leaves_nothing(valkey, queue, make_item):
+    client, one = valkey.client(), make_item("a")
+    later = message(make_item, one)
+    assert [r.code for r in queue.enqueue([later])] == ["early"]
+    assert client.keys("jiesu:*") == []
+    assert [r.code for r in queue.enqueue([one, later])] == ["opened", "appended"]
+
+
+@pytest.mark.parametrize("text", ["又坏了", "打我电话13800138000"])
+def test_a_message_to_a_number_that_never_comes_opens_a_ticket_with_a_note(valkey, queue, make_item, text):
+    lost = make_item("a", text, threads=("number:2026011500999990",), senders=("code:ABCDEFGH",))
+    assert [r.code for r in queue.enqueue([lost, alone(lost), lost])] == ["early", "opened", "known"]
+    [event] = events_of(valkey.client(), keys.TICKETS)
+    notes = Ticket.model_validate(event["data"]).notes
+    assert notes[-1].code == "unknown_number"
+
+
+def test_an_early_message_that_is_a_strangers_too_has_both_notes(valkey, queue, make_item):
+    first = make_item("a", threads=("post:1",), senders=("user:1",))
+    lost = make_item("b", threads=("post:1", "number:2026011500999990"), senders=("user:2",), sequence=2)
+    assert [r.code for r in queue.enqueue([first, lost, alone(lost)])] == ["opened", "early", "opened"]
+    notes = Ticket.model_validate(events_of(valkey.client(), keys.TICKETS)[1]["data"]).notes
+    assert [note.code for note in notes[-2:]] == ["unknown_number", "not_a_sender"]
 
 
 def test_a_changed_message_under_the_same_id_is_a_conflict(queue, make_item):
@@ -215,7 +239,8 @@ async def test_number_alias_and_submission_lead_to_the_grown_ticket(valkey, queu
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.lists(st.integers(0, 5), max_size=25), cut=st.integers(1, 5))
 def test_law_any_resending_in_any_batches_gives_one_ticket_each(valkey, make_item, order, cut):
-    """Whatever is resent in whatever batches: each submission opens one ticket or grows one, once."""
+    """Whatever is resent in whatever batches, messages before their requests too: each submission opens one ticket
+    or grows one, once."""
     client = valkey.client()
     client.flushall()
     queue = TicketQueue(client, grace=1)
@@ -224,7 +249,7 @@ def test_law_any_resending_in_any_batches_gives_one_ticket_each(valkey, make_ite
         *openers,
         *(message(make_item, o, source_id=f"m{n}", sequence=60 + n) for n, o in enumerate(openers)),
     ]
-    sent = [*openers, *(pool[i] for i in order), *pool]
+    sent = [*(pool[i] for i in order), *pool]
     for start in range(0, len(sent), cut):
         queue.enqueue(sent[start : start + cut])
     assert added(client) == 3

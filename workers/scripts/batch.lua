@@ -1,5 +1,5 @@
 #!lua
--- Puts a batch of submissions on the queue: each is opened, appended, completed, known, refused, on its own.
+-- Puts a batch of submissions on the queue: each is opened, appended, completed, known, early, refused, on its own.
 -- KEYS: jiesu:tickets, jiesu:events, jiesu:due.   ARGV: grace (s), number of items, then the fields of each item.
 -- Documents arrive as bytes and are only joined here: cjson would turn [] into {} and round numbers.
 -- Every item is checked before its first write; `entry` is written last, so its presence means "complete".
@@ -34,17 +34,20 @@ local function belongs(ticket, senders)
   return false
 end
 
--- The first thread decides; a thread that others opened and this sender has no part in is only remarked on.
+-- The first thread decides; a thread that others opened and this sender has no part in is only remarked on. A number
+-- that nobody has yet may be on its way, from another gateway or behind a row that is tried again: then it is early.
 local function place(item)
-  local stranger = false
+  local stranger, early = false, false
   for _, thread in ipairs(item.threads) do
     local ticket = ticket_of(thread)
     if ticket and redis.call('HEXISTS', 'jiesu:ticket:' .. ticket, 'entry') == 1 then
-      if belongs(ticket, item.senders) then return ticket, false end
+      if belongs(ticket, item.senders) then return ticket, false, false end
       stranger = true
+    elseif string.sub(thread, 1, 7) == 'number:' then
+      early = true
     end
   end
-  return nil, stranger
+  return nil, stranger, early
 end
 
 local function alias(item, ticket)
@@ -136,12 +139,13 @@ local function put(item)
     return { 'completed', item.id }
   end
   if not free(item) then return { 'number_taken', item.id } end
-  local grown, stranger = place(item)
+  local grown, stranger, early = place(item)
   if grown then
     check_type('jiesu:steps:' .. grown, 'list')
     append(item, grown)
     return { 'appended', grown }
   end
+  if early then return { 'early', item.id } end
   open(item, stranger)
   return { 'opened', item.id }
 end

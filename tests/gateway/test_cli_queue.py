@@ -1,0 +1,141 @@
+"""The commands that look at the queue and at what was given up, as an operator types them, on a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gateway.cli.app import app
+from normalizer import identity, normalize
+from normalizer.ticket import Inbound, Raw
+from tests.gateway.conftest import RECEIVED
+from workers import keys
+from workers.connect import connect_async
+from workers.dead import Dead, DeadEntry
+from workers.queue import TicketQueue, item
+
+pytestmark = pytest.mark.usefixtures("clean_env")
+
+
+@pytest.fixture
+def config(valkey: Any, tmp_path: Path) -> Path:
+    file = tmp_path / "config.yaml"
+    file.write_text(f"redis:\n  url: {valkey.url}\n", "utf-8")
+    return file
+
+
+def jiesu(config: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(app, [*arguments, "--config", str(config)])
+
+
+def enqueue(valkey: Any, source_id: str, sequence: int, text: str) -> str:
+    """One submission by way of the pump's own pieces; returns the ticket's id."""
+    raw = Raw(channel="web", source_id=source_id, received_at=RECEIVED, body=text.encode())
+    said = Inbound(text=text, digest=identity.content_digest(raw.body))
+    ticket = normalize(raw, said, number=identity.number(RECEIVED.date(), 0, sequence))
+    TicketQueue(valkey.client(), grace=120).enqueue([item(ticket, said, code="ABCD2345", domain="hotline.example")])
+    return str(ticket.ticket_id)
+
+
+@contextlib.contextmanager
+def following(config: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "gateway", "tickets", "follow", "--config", str(config), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def next_line(process: subprocess.Popen[bytes]) -> bytes:
+    assert process.stdout is not None
+    ready, _, _ = select.select([process.stdout], [], [], 20)
+    assert ready, "nothing was printed within 20 s"
+    return process.stdout.readline()
+
+
+def test_follow_prints_each_event_as_it_comes_and_ends_quietly_with_ctrl_c(valkey: Any, config: Path) -> None:
+    first = enqueue(valkey, "one", 1, "路灯坏了")
+    with following(config, "--json", "--from-start") as process:
+        assert json.loads(next_line(process))["id"] == f"{first}.accepted"
+        second = enqueue(valkey, "two", 2, "井盖丢了")
+        event = json.loads(next_line(process))
+        assert (event["id"], event["data"]["text"]) == (f"{second}.accepted", "井盖丢了")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+        assert (process.returncode, out, err) == (0, b"", b"")
+
+
+def test_follow_begins_with_what_comes_next(valkey: Any, config: Path) -> None:
+    enqueue(valkey, "old", 1, "旧的")
+    with following(config) as process:
+        client = valkey.client()
+        deadline = time.monotonic() + 20
+        while not any(one["cmd"] == "xread" for one in client.client_list()):  # it waits for the stream
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        enqueue(valkey, "new", 2, "新的")
+        assert "新的" in next_line(process).decode()
+
+
+def bury(valkey: Any, *entries: DeadEntry) -> None:
+    async def all_of_them() -> None:
+        async with connect_async(valkey.config, valkey.directory) as client:
+            for entry in entries:
+                await Dead(client).bury(entry)
+
+    asyncio.run(all_of_them())
+
+
+def dead(id: str, ticket_id: str, at: str, *, kind: str = "delivery") -> DeadEntry:
+    return DeadEntry(
+        id=id, kind=kind, ticket_id=ticket_id, number="2026011500000013", destination="unit", event_id="e",
+        reason="refused", attempts=10, at=at,
+    )  # fmt: skip
+
+
+def test_dead_deliveries_are_listed_shown_and_tried_again(valkey: Any, config: Path) -> None:
+    client = valkey.client()
+    ticket_id = enqueue(valkey, "one", 1, "路灯坏了")
+    client.zrem(keys.DUE, ticket_id)
+    client.hset(keys.ticket(ticket_id), mapping={"dead:unit": "refused", "tries:unit": 10})
+    later = dead("b", "t2", "2026-01-15T02:00:00Z", kind="entry")
+    bury(valkey, later, dead("a", ticket_id, "2026-01-15T01:00:00Z"))
+
+    listed = jiesu(config, "dead", "list", "--json")
+    assert [json.loads(line)["id"] for line in listed.stdout.splitlines()] == ["a", "b"]
+    assert "refused" in jiesu(config, "dead", "list").stdout
+    assert json.loads(jiesu(config, "dead", "show", "a").stdout)["ticket_id"] == ticket_id
+    assert jiesu(config, "dead", "show", "c").exit_code == 1
+
+    assert jiesu(config, "dead", "replay").exit_code == 2, "what to replay must be said"
+    partly = jiesu(config, "dead", "replay", "a", "c")
+    assert (partly.exit_code, partly.stdout, partly.stderr) == (1, "1 replayed\n", "no such entry: c\n")
+    assert client.zscore(keys.DUE, ticket_id) is not None, "due now"
+    assert not client.hexists(keys.ticket(ticket_id), "dead:unit")
+    assert not client.hexists(keys.ticket(ticket_id), "tries:unit")
+
+    assert jiesu(config, "dead", "replay", "--all").stdout == "1 replayed\n"
+    assert jiesu(config, "dead", "list", "--json").stdout == ""
+    assert client.zscore(keys.DUE, "t2") is None, "an entry of the stream is only struck off"
+
+
+def test_tickets_are_listed_whole_and_shown_by_number(valkey: Any, config: Path) -> None:
+    ticket_id = enqueue(valkey, "one", 1, "路灯坏了")
+    (listed,) = map(json.loads, jiesu(config, "tickets", "list", "--json").stdout.splitlines())
+    assert (listed["ticket_id"], listed["text"]) == (ticket_id, "路灯坏了")
+    shown = json.loads(jiesu(config, "tickets", "show", listed["number"], "--json").stdout)
+    assert shown["ticket_id"] == ticket_id
+    assert jiesu(config, "tickets", "show", "2026011500000099").exit_code == 1
