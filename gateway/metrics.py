@@ -24,7 +24,7 @@ from redis.asyncio import Redis
 
 from channels.contract import Handler
 from gateway import ledger
-from gateway.spool import FILE
+from gateway.spool_file import FILE
 from workers import keys
 
 FRESH: Final = 2.0

@@ -21,7 +21,7 @@ import uvloop
 from redis.exceptions import RedisError
 
 from channels.contract import Channel, Handler
-from gateway import ledger, spool
+from gateway import ledger, spool_file
 from gateway.auth import Tokens
 from gateway.claims import NoGatewayIdError, claim_gateway
 from gateway.config import Config, site_secret
@@ -184,7 +184,11 @@ class Node:
     async def _open(self) -> None:
         """Accepting begins when this spool has a gateway id; later starts need no Redis for it."""
         if self.spool.fact("gateway") is None:
-            await claim_gateway(self.spool, self.writer, self.client)
+            try:
+                await claim_gateway(self.spool, self.writer, self.client)
+            except NoGatewayIdError:
+                log.critical("no_gateway_id_free")
+                return  # unready until an operator has retired an old spool and starts it again
         self.intake.open = True
         log.info("accepting", gateway=self.spool.fact("gateway"))
 
@@ -210,7 +214,7 @@ class Node:
             await asyncio.sleep(UPKEEP_EVERY)
 
     def _counts(self) -> dict[str, int]:
-        with contextlib.closing(spool.connect(self.spool.directory)) as db:
+        with contextlib.closing(spool_file.connect(self.spool.directory)) as db:
             return dict(ledger.counts(db))
 
     async def _drain(self, channels: Sequence[asyncio.Task[None]]) -> int:

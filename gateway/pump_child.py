@@ -5,8 +5,10 @@ May not write the spool: it reads rows itself and tells the gateway, the one wri
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
+import signal
 import socket
 import sqlite3
 import sys
@@ -21,7 +23,7 @@ from typing import Any, Final
 import redis
 
 from channels.contract import Channel
-from gateway import ledger, logs, spool
+from gateway import ledger, logs, spool_file
 from gateway.config import Config, site_secret
 from gateway.ledger import Row
 from gateway.pump_link import ChildLink, Closed, Slot
@@ -34,6 +36,7 @@ from workers.blobs import Blobs
 from workers.connect import connect, is_away, reply_code
 from workers.queue import QUEUED, Item, Result, TicketQueue, alone, item
 
+PR_SET_PDEATHSIG: Final = 1
 IDLE: Final = 1.0
 LOOK_EVERY: Final = 1.0
 BACK_OFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
@@ -80,7 +83,7 @@ class Child:
         self._link = link
         self._slot = slot
         self._config = config
-        self._db = spool.connect(directory)
+        self._db = spool_file.connect(directory)
         self._db.execute("PRAGMA query_only = ON")
         self._channels: Mapping[str, Channel] = Registry().build(config.channels)
         self._blobs = Blobs(config.data_dir / "blobs")
@@ -282,11 +285,18 @@ def _where(error: Exception) -> str:
     return f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno} {last.name}"
 
 
+def _die_with_parent() -> None:
+    """Linux ends us with the gateway, even inside a parse that hangs and never looks at the link (prctl(2))."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main(arguments: Sequence[str]) -> int:
     """`python -m gateway.pump_child LANE SOCKET_FD SLOT_FD SPOOL_DIRECTORY`, started by gateway/pump.py only."""
     lane, connection, slot, directory = arguments
     link = ChildLink(socket.socket(fileno=int(connection)))
     config = Config.model_validate(link.receive())
+    _die_with_parent()
     logs.setup(config.log)  # before the first row: an uncaught error's message may quote a citizen
     os.nice(config.pump.nice)
     resource.setrlimit(resource.RLIMIT_DATA, (config.pump.memory_limit, config.pump.memory_limit))

@@ -6,7 +6,6 @@ What becomes of a row later is gateway/trials.py's.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
@@ -18,19 +17,15 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from gateway.migrations import migrate, refuse_newer
+from gateway.migrations import migrate
 from gateway.numbering import Numbers
+from gateway.spool_file import connect, own
 from normalizer.ticket import Raw
 
-FILE: Final = "spool.sqlite3"
 COLUMNS: Final = (
     "ticket_id", "digest", "channel", "source_id", "received_at", "content_type", "meta", "body", "blob", "size",
     "number",
 )  # fmt: skip
-
-
-class SpoolBusy(RuntimeError):
-    """Another running gateway owns this spool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +50,6 @@ class Conflict(Exception):
     """The source id was accepted before with other content, and the channel vouches for both digests."""
 
 
-def connect(directory: Path) -> sqlite3.Connection:
-    """A connection to the spool of `directory`; usable from any one thread at a time.
-
-    Raises:
-        SpoolTooNew: a newer version of the software wrote it; nothing was touched.
-    """
-    db = sqlite3.connect(directory / FILE, isolation_level=None, check_same_thread=False, timeout=10)
-    try:
-        refuse_newer(db)
-    except BaseException:
-        db.close()
-        raise
-    db.execute("PRAGMA journal_mode=WAL")
-    db.execute("PRAGMA synchronous=FULL")
-    return db
-
-
 class Spool:
     """Writes rows. One owner at a time, by a lock that dies with the process."""
 
@@ -84,7 +62,7 @@ class Spool:
         """
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.directory = directory
-        self._lock = _lock(directory)
+        self._lock = own(directory)
         self._zone = ZoneInfo(timezone)
         self.db = connect(directory)
         migrate(self.db)
@@ -158,13 +136,3 @@ def _values(entry: Entry, number: str) -> tuple[object, ...]:
         entry.ticket_id, entry.digest, raw.channel, raw.source_id, raw.received_at.isoformat(), raw.content_type,
         json.dumps(dict(raw.meta)), b"" if entry.blob else raw.body, entry.blob, len(raw.body), number,
     )  # fmt: skip
-
-
-def _lock(directory: Path) -> int:
-    descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise SpoolBusy(f"{directory} belongs to a running gateway") from None
-    return descriptor

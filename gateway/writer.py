@@ -19,6 +19,8 @@ from normalizer.errors import TryAgain
 T = TypeVar("T")
 R = TypeVar("R")
 GROUP: Final = 512
+GATHER: Final = 0.001
+"""Seconds that a writer with company waits for more of it: fewer, larger groups cost less than they delay."""
 RETRY_AFTER: Final = 5.0
 
 
@@ -67,8 +69,11 @@ class Writer:
     async def run(self) -> None:
         """Commit group after group. Raises sqlite3.Error when the database is broken: exit and be restarted."""
         loop = asyncio.get_running_loop()
+        group: list[_Change] = []
         while True:
             await self._wake.wait()
+            if len(group) > 1:
+                await asyncio.sleep(GATHER)
             group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
             if not self._waiting:
                 self._wake.clear()

@@ -38,6 +38,7 @@ def explained() -> Iterator[None]:
 
     from gateway.config_text import ConfigError
     from gateway.migrations import SpoolTooNew
+    from gateway.spool_file import SpoolBusy
     from workers.connect import UnfitServerError
     from workers.valkey import ValkeyError
 
@@ -47,7 +48,7 @@ def explained() -> Iterator[None]:
         raise fail("\n".join(error.problems), EX_CONFIG) from None
     except redis.RedisError as error:
         raise fail(f"Redis cannot be asked now ({type(error).__name__})", EX_UNAVAILABLE) from None
-    except (UnfitServerError, ValkeyError, SpoolTooNew) as error:
+    except (UnfitServerError, ValkeyError, SpoolTooNew, SpoolBusy) as error:
         raise fail(str(error), EX_UNAVAILABLE) from None
     except sqlite3.Error as error:
         raise fail(f"the spool cannot be used now: {error}", EX_UNAVAILABLE) from None

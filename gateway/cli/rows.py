@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from gateway import spool
+from gateway import spool_file
 from gateway.cli.common import EX_NOINPUT, fail
 
 FOLDER: Final = "spool"
@@ -21,9 +21,9 @@ FOLDER: Final = "spool"
 def opened(data_dir: Path) -> Iterator[sqlite3.Connection]:
     """The spool of a data directory; says so and exits when there is none."""
     directory = data_dir / FOLDER
-    if not (directory / spool.FILE).exists():
+    if not (directory / spool_file.FILE).exists():
         raise fail(f"{directory}: there is no spool", EX_NOINPUT)
-    with contextlib.closing(spool.connect(directory)) as db:
+    with contextlib.closing(spool_file.connect(directory)) as db:
         yield db
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sqlite3
 import sys
@@ -15,7 +16,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from gateway import logs, spool
+from gateway import logs, spool_file
 from gateway.cli.common import explained
 from gateway.config import Config, ConfigError, load
 from gateway.listener import bind
@@ -37,12 +38,13 @@ def _load(config: Path | None, data_dir: Path | None, http: str | None = None) -
         raise typer.Exit(EX_CONFIG) from None
 
 
-def _refuse_newer_data(config: Config) -> None:
-    """Before anything is started on them."""
+def _refuse_unfit_data(config: Config) -> None:
+    """A newer version's, or another running gateway's: before anything is started on them."""
     directory = config.data_dir / "spool"
     with explained(), contextlib.suppress(sqlite3.Error):  # busy or full passes; the gateway itself will see
-        if (directory / spool.FILE).exists():
-            spool.connect(directory).close()
+        if (directory / spool_file.FILE).exists():
+            spool_file.connect(directory).close()
+            os.close(spool_file.own(directory))
 
 
 def _far_side(config: Config) -> list[Role]:
@@ -87,7 +89,7 @@ def up(
 
     settings = _load(config, data_dir, http)
     logs.setup(settings.log)
-    _refuse_newer_data(settings)
+    _refuse_unfit_data(settings)
     server = (
         EmbeddedValkey(settings.data_dir, binary=settings.redis.server, maxmemory=settings.redis.maxmemory)
         if settings.redis.url is None
@@ -126,7 +128,7 @@ def gateway(config: ConfigFile = None, data_dir: DataDir = None, http: Http = No
 
     settings = _load(config, data_dir, http)
     logs.setup(settings.log)
-    _refuse_newer_data(settings)
+    _refuse_unfit_data(settings)
     try:
         sock = bind(settings.http.address)
     except OSError as error:

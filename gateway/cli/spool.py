@@ -72,7 +72,7 @@ def drain(
 ) -> None:
     """Bring an orphaned spool's rows to the queue."""
     from gateway.drain import drain as empty
-    from gateway.spool import FILE, SpoolBusy
+    from gateway.spool_file import FILE, SpoolBusy
 
     with explained():
         chosen = settings(config, data_dir)

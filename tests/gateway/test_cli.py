@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 from typer.testing import CliRunner, Result
 
-from gateway import ledger, spool
+from gateway import ledger, spool_file
 from gateway.asyncapi import document as asyncapi
 from gateway.auth import read_tokens
 from gateway.cli.app import app
@@ -38,7 +38,7 @@ def lines(result: Result) -> list[dict[str, Any]]:
 def parked(tmp_path: Path) -> Path:
     """A data directory whose spool holds one parked row, one set aside and one queued."""
     (tmp_path / "spool").mkdir()
-    db = spool.connect(tmp_path / "spool")
+    db = spool_file.connect(tmp_path / "spool")
     migrate(db)
     for seq, state in enumerate(("parked", "set_aside", "queued"), 1):
         db.execute(
@@ -52,7 +52,7 @@ def parked(tmp_path: Path) -> Path:
 
 
 def counts(data_dir: Path) -> dict[str, int]:
-    db = spool.connect(data_dir / "spool")
+    db = spool_file.connect(data_dir / "spool")
     try:
         return dict(ledger.counts(db))
     finally:

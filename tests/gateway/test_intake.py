@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway import ledger, migrations, spool, trials
+from gateway import ledger, migrations, spool_file, trials
 from gateway.intake import Intake, IntakeConfig, SpoolConfig
-from gateway.spool import Spool, SpoolBusy
+from gateway.spool import Spool
+from gateway.spool_file import SpoolBusy
 from gateway.writer import Writer
 from normalizer import identity
 from normalizer.errors import Rejected, TryAgain
@@ -53,7 +54,7 @@ async def opened(directory: Path, **limits: int) -> AsyncIterator[Intake]:
 
 
 def rows(directory: Path) -> list[ledger.Row]:
-    db = spool.connect(directory / "spool")
+    db = spool_file.connect(directory / "spool")
     try:
         return ledger.fresh(db, limit=1000, max_bytes=10**9)
     finally:
@@ -138,7 +139,7 @@ async def test_a_spool_has_one_owner(tmp_path):
 
 def test_a_newer_spool_is_refused_and_not_touched(tmp_path):
     Spool(tmp_path, "Asia/Shanghai").close()
-    db = sqlite3.connect(tmp_path / spool.FILE)
+    db = sqlite3.connect(tmp_path / spool_file.FILE)
     db.execute(f"PRAGMA user_version = {len(migrations.MIGRATIONS) + 1}")
     db.close()
     with pytest.raises(migrations.SpoolTooNew):

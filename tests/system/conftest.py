@@ -146,9 +146,9 @@ class Up:
         return True
 
     def counts(self) -> dict[str, int]:
-        from gateway import ledger, spool
+        from gateway import ledger, spool_file
 
-        db = spool.connect(self.directory / "spool")
+        db = spool_file.connect(self.directory / "spool")
         try:
             return dict(ledger.counts(db))
         except sqlite3.OperationalError:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from gateway import spool
+from gateway import spool_file
 
 EACH_PAUSES = 0.06
 
@@ -116,7 +116,7 @@ def assert_each_once(up, numbers: dict[str, str]) -> None:
 
 def fact(up, name: str) -> str | None:
     """A fact the spool remembers."""
-    db = spool.connect(up.directory / "spool")
+    db = spool_file.connect(up.directory / "spool")
     try:
         row = db.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
@@ -126,7 +126,7 @@ def fact(up, name: str) -> str | None:
 
 def change(up, statement: str) -> None:
     """What only time, or another version of the software, would do to a spool."""
-    db = sqlite3.connect(up.directory / "spool" / spool.FILE, isolation_level=None, timeout=10)
+    db = sqlite3.connect(up.directory / "spool" / spool_file.FILE, isolation_level=None, timeout=10)
     try:
         db.execute(statement)
     finally:

@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from gateway import migrations, spool
+from gateway import migrations, spool_file
 from gateway.spool import Spool
 from tests.system.load import assert_each_once, change, send, stored, until
 
@@ -84,11 +84,11 @@ def test_a_migration_that_fails_leaves_the_older_version_whole(tmp_path, monkeyp
     version = len(migrations.MIGRATIONS)
     broken = "ALTER TABLE submission ADD COLUMN lane TEXT; INSERT INTO nowhere VALUES (1)"
     monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, broken))
-    db = spool.connect(tmp_path)
+    db = spool_file.connect(tmp_path)
     with pytest.raises(sqlite3.OperationalError, match="nowhere"):
         migrations.migrate(db)
     db.close()
-    db = spool.connect(tmp_path)
+    db = spool_file.connect(tmp_path)
     assert db.execute("PRAGMA user_version").fetchone() == (version,)
     assert "lane" not in {column[1] for column in db.execute("PRAGMA table_info(submission)")}
     db.close()
