@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from benchmarks import phone
 from benchmarks.line import Line, Process, free_port, resident, used, wait_for
 
 NO_WORKERS: Final = {"JIESU_WORKERS__DISPATCH": "0", "JIESU_WORKERS__URGENT": "0"}
@@ -155,7 +156,8 @@ def measure(plan: Plan, say: Callable[[str], None]) -> dict[str, float]:
     if plan.stored:
         say(f"cost per ticket, empty and with {plan.stored} stored")
         found |= flatness(plan)
-    return found
+    say("calls by format")
+    return found | phone.figures()
 
 
 def main() -> None:

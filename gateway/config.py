@@ -47,7 +47,7 @@ __all__ = ["Config", "ConfigError", "config_schema", "effective", "load", "site_
 ENV_PREFIX: Final = "JIESU_"
 SECRET_BYTES: Final = 32
 MIB: Final = 1024 * 1024
-ON_BY_DEFAULT: Final = ("web",)
+ON_BY_DEFAULT: Final = ("web", "phone")
 """Channels that run without a block in the configuration."""
 
 Network = Annotated[

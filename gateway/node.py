@@ -116,7 +116,7 @@ class Node:
             spooled=self.pump.ring,
         )
         self.intake.unqueued_bytes = int(ledger.counts(self.spool.db)["bytes"])
-        self.channels: dict[str, Channel] = Registry().build(config.channels)
+        self.channels: dict[str, Channel] = Registry().configured(config)
         self.routes = Routes()
         rate = config.http.submissions
         self.listener = Listener(

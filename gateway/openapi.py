@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from channels.alerts import AlertReceipt
+from channels.phone.formats import READERS
+from channels.phone.formats.call import CallDocument
 from channels.problem import CONTENT_TYPE as PROBLEM
 from channels.web.config import WebConfig
 from channels.web.models import ANY_WORDS, FollowUp, RequestForm
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 JSON: Final = "application/json"
 MULTIPART: Final = "multipart/form-data"
+NDJSON: Final = "application/x-ndjson"
 File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary", "minLength": 1})]
 Flag = Annotated[bool, WithJsonSchema({"enum": list(FLAG_WORDS)})]
 _NO: Final[dict[str, JsonValue]] = {"default": "false"}
@@ -77,7 +80,7 @@ class Status(BaseModel):
 
 
 _MODELS: Final[list[tuple[type[BaseModel], JsonSchemaMode]]] = [
-    *((model, "validation") for model in (FollowUp, FollowUpUpload, RequestForm, RequestUpload)),
+    *((model, "validation") for model in (CallDocument, FollowUp, FollowUpUpload, RequestForm, RequestUpload)),
     *((model, "serialization") for model in (Problem, Status, Ticket, AlertReceipt)),
 ]
 _PROBLEMS: Final = {
@@ -96,9 +99,12 @@ _SUBMITTING: Final = (400, 408, 413, 415, 422, 429, 503)
 
 
 def document(config: Config) -> dict[str, Any]:
-    """What this gateway serves to programs; the paths of the web channel only while it is on."""
+    """What this gateway serves to programs; the paths of a channel only while it is on."""
     limits = WebConfig.model_validate(config.channels.get("web", {}))
-    paths = {**_health(), **_tickets(), **(_web() if "web" in config.channels else {})}
+    by_channel = {"web": _web, "phone": _phone}
+    paths = _health() | _tickets()
+    for name, describe in by_channel.items():
+        paths |= describe() if name in config.channels else {}
     _, schemas = models_json_schema(_MODELS, ref_template="#/components/schemas/{model}")
     for name in ("FollowUp", "FollowUpUpload", "RequestForm", "RequestUpload"):
         _bound(schemas["$defs"][name]["properties"], limits)
@@ -155,7 +161,25 @@ def _web() -> dict[str, Any]:
     return {"/api/v1/requests": {"post": submit}, "/api/v1/requests/{number}/messages": {"post": more}}
 
 
-def _submission(name: str, summary: str, form: str, upload: str) -> dict[str, Any]:
+def _phone() -> dict[str, Any]:
+    submit = _submission("submitCall", "A telephone call with its transcript", "CallDocument")
+    lines = {"schema": {"type": "string", "description": "A call a line, and an answer a line"}}
+    submit["requestBody"]["content"] |= {NDJSON: lines}
+    submit["responses"]["200"]["content"] |= {NDJSON: lines}
+    submit["responses"] |= {str(status): _problem(status) for status in (401, 403)}
+    submit["parameters"].append(
+        {
+            "name": "format",
+            "in": "query",
+            "description": "Of the transcript; left out: recognised by its content",
+            "schema": {"enum": [*READERS, "vcon"]},
+        }
+    )
+    submit["security"] = [{"bearer": []}]
+    return {"/api/v1/calls": {"post": submit}}
+
+
+def _submission(name: str, summary: str, form: str, upload: str | None = None) -> dict[str, Any]:
     receipts: dict[int, dict[str, Any]] = {
         200: _json("It was accepted before: the same receipt", "AlertReceipt"),
         201: _json("It is on disk", "AlertReceipt"),
@@ -171,7 +195,7 @@ def _submission(name: str, summary: str, form: str, upload: str) -> dict[str, An
             "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[!#-\[\]-~]+$"},
         }
     ]
-    content = {JSON: {"schema": _ref(form)}, MULTIPART: {"schema": _ref(upload)}}
+    content = {JSON: {"schema": _ref(form)}} | ({MULTIPART: {"schema": _ref(upload)}} if upload else {})
     operation["requestBody"] = {"required": True, "content": content}
     return operation
 

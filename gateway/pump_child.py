@@ -85,7 +85,7 @@ class Child:
         self._config = config
         self._db = spool_file.connect(directory)
         self._db.execute("PRAGMA query_only = ON")
-        self._channels: Mapping[str, Channel] = Registry().build(config.channels)
+        self._channels: Mapping[str, Channel] = Registry().configured(config)
         self._blobs = Blobs(config.data_dir / "blobs")
         self._secret = site_secret(config)
         self._client: redis.Redis = connect(config.redis, config.data_dir)

@@ -9,12 +9,15 @@ import importlib.util
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points, packages_distributions
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ValidationError
 
 from channels.contract import Channel
 from gateway.config_text import ConfigError, faults, nearest
+
+if TYPE_CHECKING:
+    from gateway.config import Config
 
 GROUP: Final = "jiesu.channels"
 DISTRIBUTION: Final = "jiesu"
@@ -42,7 +45,14 @@ class Registry:
         """Channel name -> distribution and version that brings it."""
         return {name: _owner(entry) for name, entry in sorted(self._found.items())}
 
-    def build(self, blocks: Mapping[str, Mapping[str, Any]]) -> dict[str, Channel]:
+    def configured(self, config: Config) -> dict[str, Channel]:
+        """The channels of `config`. A field `timezone` that is left out is the site's; relative paths lie below
+        `data_dir`. Raises as `build`."""
+        return self.build(config.channels, timezone=config.site.timezone, folder=config.data_dir)
+
+    def build(
+        self, blocks: Mapping[str, Mapping[str, Any]], *, timezone: str | None = None, folder: Path | None = None
+    ) -> dict[str, Channel]:
         """The channels of the configuration's `channels`, each built with its own checked block.
 
         Raises:
@@ -52,17 +62,20 @@ class Registry:
         problems: list[str] = []
         for name, block in blocks.items():
             try:
-                built[name] = self._build(name, block)
+                built[name] = self._build(name, block, timezone, folder)
             except ConfigError as error:
                 problems += error.problems
         if problems:
             raise ConfigError(problems)
         return built
 
-    def _build(self, name: str, block: Mapping[str, Any]) -> Channel:
+    def _build(self, name: str, block: Mapping[str, Any], timezone: str | None, folder: Path | None) -> Channel:
         kind = self.find(name)
+        given = dict(block)
+        if timezone is not None and "timezone" in kind.config_type.model_fields:
+            given.setdefault("timezone", timezone)
         try:
-            config = kind.config_type.model_validate(dict(block), extra="forbid")
+            config = _below(folder, kind.config_type.model_validate(given, extra="forbid"))
         except ValidationError as error:
             raise ConfigError(faults(kind.config_type, error, ("channels", name))) from None
         try:
@@ -88,6 +101,14 @@ class Registry:
             raise ConfigError([f"{what} is no channel named {name}"])
         channel: type[Channel] = kind
         return channel
+
+
+def _below(folder: Path | None, config: BaseModel) -> BaseModel:
+    """The block with its relative paths below `folder`, as everywhere in config.yaml."""
+    if folder is None:
+        return config
+    paths = {name: folder / value for name, value in config if isinstance(value, Path)}
+    return config.model_copy(update=paths) if paths else config
 
 
 def _is_channel(kind: Any) -> bool:

@@ -71,6 +71,7 @@ def normalize(
         flags=tuple(dict.fromkeys(inbound.flags)),
         disposition=_disposition(inbound),
         attachments=tuple(ref.model_copy(update={"name": clean_line(ref.name)}) for ref in attachments),
+        notes=tuple(note.model_copy(update={"detail": clean_line(note.detail)}) for note in inbound.notes),
     )
     # Not validated here: the title is cut to its length by its own step, after masking.
     draft = draft.model_copy(update={"title": inbound.title or ""})

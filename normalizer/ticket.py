@@ -332,6 +332,7 @@ class Inbound(Model):
     `senders`: keys the channel vouches for as the sender's (`email:…`, `code:<receipt code>`): a message joins a
     ticket only when one of them belongs to that ticket.
     `digest`: SHA-256 of the canonical content, without transport noise; equal digests are the same content.
+    `notes`: how the channel read it where the source left that open; they stand before the normalizer's own.
     """
 
     text: str
@@ -350,4 +351,5 @@ class Inbound(Model):
     disposition: Disposition | None = None
     source_url: str | None = None
     verified: tuple[Verification, ...] = ()
+    notes: tuple[Note, ...] = ()
     set_aside: SetAside | None = None

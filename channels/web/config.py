@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-from zoneinfo import ZoneInfo
+from pydantic import BaseModel, ConfigDict, Field
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-
+from channels.zones import ZoneName
 from normalizer.ticket import TEXT_MAX
 
 MIB = 1024 * 1024
@@ -52,14 +50,6 @@ TYPES = (
 """What a citizen may attach, by the bytes and not by the name."""
 
 
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, OSError, ValueError) as error:  # KeyError: absent; the others: not even a name
-        raise ValueError("not a time zone of the IANA database, such as Asia/Shanghai") from error
-    return name
-
-
 class Limits(BaseModel):
     """A block whose unknown keys are errors that name their path."""
 
@@ -81,6 +71,6 @@ class WebConfig(Limits):
     max_json_bytes: int = Field(default=MIB, gt=0, description="Bytes of a request without attachments")
     max_text: int = Field(default=TEXT_MAX, gt=0, le=TEXT_MAX, description="Characters of the text")
     attachments: AttachmentLimits = AttachmentLimits()
-    timezone: Annotated[str, AfterValidator(_known_zone)] = Field(
-        default="Asia/Shanghai", description="Where a time on the form is local; the gateway sets the site's"
+    timezone: ZoneName = Field(
+        default="Asia/Shanghai", description="Where a time on the form is local; left out: the site's"
     )

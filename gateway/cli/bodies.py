@@ -1,4 +1,5 @@
-"""Files as the submissions they hold: a web file is one JSON document or JSON Lines, any other file one submission.
+"""Files as the submissions they hold: a web file is one JSON document or JSON Lines, a phone file too where its
+name says lines, any other file one submission.
 
 May not judge a submission: its channel does.
 """
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Final
 
 JSON: Final = "application/json"
+BYTES: Final = "application/octet-stream"
+LINES: Final = (".jsonl", ".ndjson")
 _TYPES: Final = {
     ".json": JSON,
     ".jsonl": JSON,
@@ -23,13 +26,14 @@ _TYPES: Final = {
 
 def content_type(channel: str, file: Path) -> str:
     """What the source of `channel` would call the content of `file`."""
-    return _TYPES.get(file.suffix.lower(), JSON if channel == "web" else "application/octet-stream")
+    return _TYPES.get(file.suffix.lower(), JSON if channel == "web" else BYTES)
 
 
 def submissions(channel: str, file: Path) -> list[bytes]:
     """The bodies in `file`, in order. Raises OSError."""
     content = file.read_bytes()
-    if channel != "web" or content_type(channel, file) != JSON or _is_json(content):
+    many = file.suffix.lower() in LINES if channel == "phone" else channel == "web"
+    if not many or content_type(channel, file) != JSON or _is_json(content):
         return [content]
     lines = [line.strip() for line in content.split(b"\n") if line.strip()]
     # A broken document is one submission that is refused, not one for each of its lines.

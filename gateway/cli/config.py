@@ -15,7 +15,7 @@ def check(config: ConfigFile = None, data_dir: DataDir = None) -> None:
     from gateway.registry import Registry
 
     with explained():
-        Registry().build(settings(config, data_dir).channels)
+        Registry().configured(settings(config, data_dir))
     typer.echo("ok")
 
 

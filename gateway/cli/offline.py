@@ -28,7 +28,8 @@ def normalize(
 
     with explained():
         chosen = settings(config, data_dir)
-        built = Registry().build({channel: chosen.channels.get(channel, {})})[channel]
+        only = chosen.model_copy(update={"channels": {channel: chosen.channels.get(channel, {})}})
+        built = Registry().configured(only)[channel]
     for file in files:
         for document in _documents(built, chosen, file):
             emit({"file": str(file), **document})

@@ -38,9 +38,14 @@ def _load(config: Path | None, data_dir: Path | None, http: str | None = None) -
         raise typer.Exit(EX_CONFIG) from None
 
 
-def _refuse_unfit_data(config: Config) -> None:
-    """A newer version's, or another running gateway's: before anything is started on them."""
+def _refuse_unfit(config: Config) -> None:
+    """Channels that cannot be built; data of a newer version or of another running gateway. Before anything starts:
+    a child that fails at it would be restarted for ever."""
+    from gateway.registry import Registry
+
     directory = config.data_dir / "spool"
+    with explained():
+        Registry().configured(config)
     with explained(), contextlib.suppress(sqlite3.Error):  # busy or full passes; the gateway itself will see
         if (directory / spool_file.FILE).exists():
             spool_file.connect(directory).close()
@@ -89,7 +94,7 @@ def up(
 
     settings = _load(config, data_dir, http)
     logs.setup(settings.log)
-    _refuse_unfit_data(settings)
+    _refuse_unfit(settings)
     server = (
         EmbeddedValkey(settings.data_dir, binary=settings.redis.server, maxmemory=settings.redis.maxmemory)
         if settings.redis.url is None
@@ -128,7 +133,7 @@ def gateway(config: ConfigFile = None, data_dir: DataDir = None, http: Http = No
 
     settings = _load(config, data_dir, http)
     logs.setup(settings.log)
-    _refuse_unfit_data(settings)
+    _refuse_unfit(settings)
     try:
         sock = bind(settings.http.address)
     except OSError as error:

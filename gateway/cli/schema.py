@@ -26,6 +26,14 @@ def event(config: ConfigFile = None, data_dir: DataDir = None) -> None:
 
 
 @group.command()
+def call(config: ConfigFile = None, data_dir: DataDir = None) -> None:
+    """JSON Schema of a call, as POST /api/v1/calls and the drop folder take it."""
+    from channels.phone.formats.call import CallDocument
+
+    show(CallDocument.model_json_schema())
+
+
+@group.command()
 def asyncapi(config: ConfigFile = None, data_dir: DataDir = None) -> None:
     """AsyncAPI 3.0 of the streams."""
     from gateway.asyncapi import document

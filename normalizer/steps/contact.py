@@ -27,7 +27,8 @@ def understand_contact(inbound: Inbound, draft: Ticket, *, region: str) -> Ticke
     notes: list[Note] = []
     phone, dialled = _phone(given.phone, region, notes)
     email, written = _email(given.email, notes)
-    requester = given.model_copy(update={"phone": phone, "email": email})
+    wished = tuple(_dialled(address, region) for address in given.reply_to)
+    requester = given.model_copy(update={"phone": phone, "email": email, "reply_to": wished})
     reply_to = _addresses(draft.channel, requester, email=written, phone=dialled)
     if not reply_to:
         notes.append(Note(step=STEP, code="no_reply_address", detail="no address to which an answer can be sent"))
@@ -51,6 +52,12 @@ def e164(phone: str, region: str) -> str | None:
     if number.extension or not phonenumbers.is_valid_number(number):
         return None
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+
+
+def _dialled(address: ReplyAddress, region: str) -> ReplyAddress:
+    """A telephone number in the same form as the requester's, so that one number is one address."""
+    number = e164(address.address, region) if address.channel == "phone" else None
+    return address.model_copy(update={"address": number}) if number else address
 
 
 def _phone(given: str | None, region: str, notes: list[Note]) -> tuple[str | None, str | None]:

@@ -47,12 +47,13 @@ def mask(text: str) -> tuple[str, int]:
 
 
 def mask_resident_ids(inbound: Inbound, draft: Ticket) -> Ticket:
-    """Mask in title, text, place and conversation."""
+    """Mask in title, text, place, conversation and the channel's notes."""
     title, in_title = mask(draft.title)
     text, in_text = mask(draft.text)
     spoken = [mask(turn.text) for turn in draft.conversation]
     where, in_place = mask(draft.place.text) if draft.place and draft.place.text else (None, 0)
-    count = in_title + in_text + in_place + sum(found for _, found in spoken)
+    noted = [mask(note.detail) for note in draft.notes]
+    count = in_title + in_text + in_place + sum(found for _, found in (*spoken, *noted))
     if not count:
         return draft
     note = Note(step=STEP, code="masked", detail=f"resident identity numbers masked: {count}")
@@ -65,7 +66,10 @@ def mask_resident_ids(inbound: Inbound, draft: Ticket) -> Ticket:
                 turn.model_copy(update={"text": words})
                 for turn, (words, _) in zip(draft.conversation, spoken, strict=True)
             ),
-            "notes": (*draft.notes, note),
+            "notes": (
+                *(one.model_copy(update={"detail": words}) for one, (words, _) in zip(draft.notes, noted, strict=True)),
+                note,
+            ),
         }
     )
 

@@ -13,6 +13,7 @@ from normalizer import (
     Decision,
     Disposition,
     Inbound,
+    Note,
     Place,
     Raw,
     Span,
@@ -46,6 +47,14 @@ def test_the_ticket_takes_over_what_the_source_said() -> None:
     assert (ticket.place, ticket.occurred_at) == (inbound.place, inbound.occurred_at)
     assert ticket.disposition == inbound.disposition
     assert [ref.name for ref in ticket.attachments] == ["灯.jpg"]
+
+
+def test_the_channels_notes_stand_first_and_hold_no_identity_number() -> None:
+    note = Note(step="phone", code="doubtful_words", detail="turn 2: 11010119900307451\u200b4 (0.31)")
+    inbound = Inbound(text="路灯坏了", digest="0", notes=(note,))
+    notes = normalize(RAW, inbound, number=NUMBER).notes
+    assert notes[0] == Note(step="phone", code="doubtful_words", detail="turn 2: 110*************14 (0.31)")
+    assert {one.step for one in notes[1:]} >= {"title", "language"}
 
 
 def test_a_malformed_number_is_the_callers_bug() -> None:
