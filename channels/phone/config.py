@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from channels.zones import ZoneName
+from channels.fields import ZoneName
 
 MIB = 1024 * 1024
 

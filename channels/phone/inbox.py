@@ -29,6 +29,8 @@ DONE: Final = "done"
 FAILED: Final = "failed"
 UNFINISHED: Final = (".tmp", ".part", ".partial", ".crdownload", ".filepart")
 """Endings under which programs write files that they rename when complete."""
+NAME_MAX: Final = 220
+"""Bytes of a name to which `.reason.json` and a counter can be added: most file systems allow 255."""
 CUT_OFF: Final = frozenset({"json_invalid", "no_speech", "unknown_format", "encoding_unknown"})
 """What a file may look like of which only the beginning is there yet."""
 
@@ -45,8 +47,6 @@ class Inbox:
 
     async def run(self) -> None:
         """Look, take what is complete, wait; while the gateway cannot accept, everything stays where it is."""
-        for name in (DONE, FAILED):
-            (self._folder / name).mkdir(parents=True, exist_ok=True)
         while True:
             try:
                 for path in await asyncio.to_thread(self._complete):
@@ -62,31 +62,43 @@ class Inbox:
     def _complete(self) -> list[Path]:
         """Files that have not changed for `settle` seconds, the oldest first. Our own clock decides: a file copied
         with its old times is as new as any other."""
+        for name in (DONE, FAILED):
+            (self._folder / name).mkdir(parents=True, exist_ok=True)
         now = time.monotonic()
-        found = {path: os.stat(path) for path in self._files()}
-        self._seen = {path: self._since(path, (facts.st_size, facts.st_mtime_ns), now) for path, facts in found.items()}
+        self._seen = {path: self._since(path, state, now) for path, state in self._files()}
         ready = [path for path, (*_, since) in self._seen.items() if now - since >= self._config.settle]
-        return sorted(ready, key=lambda path: (found[path].st_mtime_ns, path.name))
+        return sorted(ready, key=lambda path: (self._seen[path][1], path.name))
 
     def _since(self, path: Path, state: tuple[int, int], now: float) -> tuple[int, int, float]:
         """Since when the file is in this state."""
         before = self._seen.get(path)
         return (*state, before[2] if before is not None and before[:2] == state else now)
 
-    def _files(self) -> Iterator[Path]:
-        for entry in os.scandir(self._folder):
-            unfinished = entry.name.startswith(".") or entry.name.lower().endswith(UNFINISHED)
-            if entry.is_file(follow_symlinks=False) and not unfinished:
-                yield Path(entry.path)
+    def _files(self) -> Iterator[tuple[Path, tuple[int, int]]]:
+        with os.scandir(self._folder) as entries:
+            for entry in entries:
+                unfinished = entry.name.startswith(".") or entry.name.lower().endswith(UNFINISHED)
+                state = None if unfinished else _state_of(entry)
+                if state is not None:
+                    yield Path(entry.path), state
 
     async def _take(self, path: Path) -> None:
-        """Raises TryAgain: nothing was accepted, the file stays."""
+        """Raises TryAgain: nothing was accepted, the file stays. It stays too when anything else goes wrong (not ours
+        to read, taken away again, no room in `done/`): the next file must not wait for it."""
+        try:
+            await self._accept(path)
+        except TryAgain:
+            raise
+        except Exception as error:
+            log.error("call_not_taken", error=type(error).__name__)
+
+    async def _accept(self, path: Path) -> None:
         try:
             body = await asyncio.to_thread(self._read, path)
+            if body is None:
+                return
             raw = await asyncio.to_thread(self._submission, path.name, body)
             receipt = await self._host.accept(raw)
-        except OSError as error:  # taken away again, or not ours to read: the next file must not wait for it
-            log.error("call_unreadable", error=type(error).__name__)
         except Rejected as error:
             if error.code not in CUT_OFF or self._quiet(path) >= self._config.patience:
                 await asyncio.to_thread(self._fail, path, error)
@@ -109,12 +121,15 @@ class Inbox:
         """Seconds since which the file has not changed."""
         return time.monotonic() - self._seen[path][2]
 
-    def _read(self, path: Path) -> bytes:
-        with path.open("rb") as file:
-            body = file.read(self._config.max_bytes + 1)
-        if len(body) > self._config.max_bytes:
+    def _read(self, path: Path) -> bytes | None:
+        """What the file holds; None when it changed since the look."""
+        seen = self._seen[path][:2]
+        if seen[0] > self._config.max_bytes:
             raise Rejected("too_large", f"A call may have {self._config.max_bytes} bytes at most.")
-        return body
+        with path.open("rb") as file:
+            body = file.read(seen[0] + 1)
+            facts = os.fstat(file.fileno())
+        return body if (facts.st_size, facts.st_mtime_ns) == seen else None
 
     def _fail(self, path: Path, error: Rejected) -> None:
         """The reason first: a file in `failed/` without one would be a riddle."""
@@ -129,8 +144,23 @@ class Inbox:
         os.replace(path, _free(self._folder / folder / path.name))
 
 
+def _state_of(entry: os.DirEntry[str]) -> tuple[int, int] | None:
+    """Size and time of the last change; None for what is no file, or was taken away again."""
+    if not entry.is_file(follow_symlinks=False):
+        return None
+    try:
+        facts = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return facts.st_size, facts.st_mtime_ns
+
+
 def _free(path: Path) -> Path:
-    """The path, or one beside it with a counter, so that nothing is overwritten."""
+    """The path, or one beside it with a counter, so that nothing is overwritten; a name so long that no ending fits
+    any more is cut."""
+    name = os.fsencode(path.name)
+    if len(name) > NAME_MAX:
+        path = path.with_name(name[:NAME_MAX].decode("utf-8", "ignore"))
     candidate, count = path, 1
     while candidate.exists():
         candidate = path.with_name(f"{path.stem}.{count}{path.suffix}")

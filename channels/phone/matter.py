@@ -57,6 +57,7 @@ _MATTERS: Final = {
     Kind.PRAISE: _BOOK.thanks.compiled(),
 }
 _LATIN: Final = re.compile(r"[A-Za-z]{2}")
+_PREPOSITION: Final = re.compile(r"(?: (?:on|at|in|near|of|the|corner|opposite))+$", re.IGNORECASE)
 _NO_WORDS: Final = re.compile(r"[\W\d_是就零〇幺一二三四五六七八九十百千两]*")
 
 
@@ -174,7 +175,7 @@ def _without(matter: str, where: str) -> str:
     """The matter beside the place that it names: what stands behind it, else before it."""
     before, found, behind = matter.partition(where)
     if found:
-        return max(behind.strip(" ，,的"), before.strip(" ，,在"), key=len)
+        return max(behind.strip(" ，,的"), _PREPOSITION.sub("", before.strip(" ，,在")), key=len)
     parts = parts_of(matter)
     if parts and parts[0].start < 3 and len(matter) - parts[-1].end > 3:
         return matter[parts[-1].end :].lstrip(" ，,的")

@@ -8,16 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from channels.phone.call import Call, Utterance
 from channels.phone.document import refused
-from channels.phone.formats import Keys, read
+from channels.phone.formats import read
 from channels.phone.formats.call import NAME as SEAT
 from channels.phone.inbound import inbound_of
 from normalizer.identity import content_digest
 from normalizer.ticket import Inbound, Note, Raw
+
+if TYPE_CHECKING:
+    from channels.phone.formats.vcon_signed import Keys
 
 CHANNEL: Final = "phone"
 ZERO: Final = timedelta(0)

@@ -21,7 +21,9 @@ _TURNS: Final = 400  # citizens' turns looked at: the place is said early
 _SAID: Final = 2_000  # characters of a turn looked at
 _REACH: Final = 30  # characters before a name that can deny or correct it
 _ANSWER_LONGEST: Final = 12  # characters of an answer that is a place as a whole
-_SIDE: Final = 10
+_ROAD: Final = 6
+_ESTATE: Final = 7
+_MARKS: Final = " ，,。.！!？?、；;的"
 
 
 class _Part(Words):
@@ -40,6 +42,7 @@ class _Book(Data):
     exact: tuple[_Exact, ...]
     bounds: Words
     joint: Words
+    crossing: Words
     where: Words
     near: Words
     no_place: Words
@@ -63,6 +66,7 @@ _ENDINGS: Final = re.compile(
 _EXACT: Final = tuple((exact.level, re.compile(_alternatives(exact.any))) for exact in reversed(_BOOK.exact))
 _BOUNDS: Final = _BOOK.bounds.compiled()
 _JOINT: Final = _BOOK.joint.compiled()
+_CROSSING: Final = _BOOK.crossing.compiled()
 _WHERE: Final = _BOOK.where.compiled()
 _NO_PLACE: Final = _BOOK.no_place.compiled()
 _NEAR: Final = _BOOK.near.compiled()
@@ -132,6 +136,10 @@ def parts_of(text: str) -> list[Part]:
             if part.unless.search(name[-6:] + match[0]):
                 continue
             found.pop()
+        elif (
+            last and last.level == part.level == _ROAD and _CROSSING.fullmatch(text, last.end, start) and len(name) > 1
+        ):
+            start = found.pop().start
         elif len(name) < part.least or part.unless.search(name[-6:] + match[0]):
             continue
         found.append(Part(part.level, text[start : match.end()], start, match.end()))
@@ -186,12 +194,25 @@ def _mentions(lines: Sequence[Line]) -> Iterator[Mention]:
 
 
 def _of_turn(text: str, *, asked: bool, taken_back: bool) -> Iterator[Mention]:
-    for group in _grouped(text, parts_of(text)):
+    for group in _grouped(text, _whole_answer(text) if asked else parts_of(text)):
         before = text[max(0, group[0].start - _REACH) : group[0].start]
         if _DENIED.search(before):
             taken_back = True
             continue
         yield Mention(group, answered=asked, corrects=taken_back or bool(_CORRECTION.search(before)))
+
+
+def _whole_answer(text: str) -> list[Part]:
+    """The parts of a short answer to `where?`; what follows the last of them is a name, whatever it ends in."""
+    parts = parts_of(text)
+    if not parts or parts[-1].level >= _ESTATE:
+        return parts
+    rest = text[parts[-1].end :]
+    name = re.split(f"[{_MARKS}]", rest.strip(_MARKS), maxsplit=1)[0]
+    if not 2 <= len(name) <= _ANSWER_LONGEST or _NO_PLACE.search(name) or _BOUNDS.search(name):
+        return parts
+    start = parts[-1].end + rest.index(name)
+    return [*parts, Part(_ESTATE, name, start, start + len(name))]
 
 
 def _grouped(text: str, parts: Sequence[Part]) -> Iterator[tuple[Part, ...]]:

@@ -29,7 +29,7 @@ _BOOK: Final = load("requester", _Book)
 # Each alternative names its group itself, so they cannot share one pattern.
 _FULL: Final = tuple(re.compile(one, re.IGNORECASE) for one in _BOOK.full_name.any)
 _FAMILY: Final = tuple(re.compile(one) for one in _BOOK.family_name.any)
-_ADDRESSED: Final = tuple(re.compile(one) for one in _BOOK.addressed.any)
+_ADDRESSED: Final = _BOOK.addressed.compiled()
 _ANONYMOUS: Final = _BOOK.anonymous.compiled()
 _CONFIDENTIAL: Final = _BOOK.confidential.compiled()
 _NOT_CONFIDENTIAL: Final = _BOOK.not_confidential.compiled()
@@ -75,12 +75,8 @@ def _name(lines: Sequence[Line]) -> str | None:
     if not family:
         return None
     name = family["name"]
-    for pattern in _ADDRESSED:
-        for text in heard:
-            for found in pattern.finditer(text):
-                if found["name"] == name:
-                    return found[0]
-    return name
+    title = re.compile(f"{re.escape(name)}(?:{_ADDRESSED.pattern})")
+    return next((found[0] for text in heard if (found := title.search(text))), name)
 
 
 def _first(patterns: Sequence[re.Pattern[str]], texts: Sequence[str]) -> re.Match[str] | None:

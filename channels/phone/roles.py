@@ -198,7 +198,8 @@ def _by_words(said: Sequence[Utterance], open_ones: Sequence[int]) -> _Verdict:
         score + (AGENT if _SYSTEM.search(said[at].text) else 0.0)
         for at, (score, _) in zip(open_ones, found, strict=True)
     ]
-    heard = max(scores, default=0.0) >= AGENT and len(scores) > 1
+    certain = max(scores, default=0.0) >= AGENT or sum(score for score in scores if score > 0) > AGENT
+    heard = certain and len(scores) > 1
     if not heard:
         return _Verdict(dict.fromkeys(open_ones, Speaker.CITIZEN), 0.9, "one voice alone: the citizen's")
     texts = [said[index].text for index in open_ones]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from channels.zones import ZoneName
+from channels.fields import ZoneName
 from normalizer.ticket import TEXT_MAX
 
 MIB = 1024 * 1024

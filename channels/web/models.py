@@ -6,19 +6,18 @@ May not conclude anything: a field is what the citizen said.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
     Tag,
 )
 
+from channels.fields import Moment
 from normalizer.ticket import TEXT_MAX
 
 # NUL cannot be stored by every consumer downstream, and no keyboard types it.
@@ -31,23 +30,10 @@ _NOT_BLANK = {"pattern": rf"^[^\u0000]*[^\u0000{_SPACE}][^\u0000]*$", "minLength
 _EMAIL = rf"^[^@{_SPACE}\u0000-\u001f\u007f-\u009f]+@[^@{_SPACE}\u0000-\u001f\u007f-\u009f]+$"
 _CODE = r"^[A-Za-z2-7]{8}$"
 BLANK: Final = re.compile(rf"[{_SPACE}]*")
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?")
 
-TIME_INVALID: Final = "time_invalid"
-NO_OFFSET: Final = "no_offset"
 MALFORMED: Final = "malformed"
 
 KindWord = Literal["consultation", "help", "complaint", "report", "suggestion", "praise", "other"]
-
-
-def _rfc3339(value: Any) -> Any:
-    """RFC 3339 5.6: pydantic alone would also read bare dates and Unix seconds as moments."""
-    match = _MOMENT.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError(TIME_INVALID)
-    if match[3] is None:
-        raise ValueError(NO_OFFSET)
-    return value
 
 
 def _shaped(pattern: str) -> AfterValidator:
@@ -76,7 +62,6 @@ Words500 = Annotated[str, Field(max_length=500, json_schema_extra=_WORDS)]
 Text = Annotated[str, Field(max_length=TEXT_MAX, json_schema_extra=_NOT_BLANK)]
 Email = Annotated[str, Field(max_length=254, json_schema_extra={"pattern": _EMAIL}), _shaped(_EMAIL)]
 Code = Annotated[str, Field(json_schema_extra={"pattern": _CODE}), _shaped(_CODE)]
-Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_rfc3339)]
 
 
 class Body(BaseModel):

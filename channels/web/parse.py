@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
 
+from channels.fields import NO_OFFSET, TIME_INVALID, Moment
 from channels.web.bodies import (
     JSON,
     MULTIPART,
@@ -31,12 +32,9 @@ from channels.web.config import AttachmentLimits, WebConfig
 from channels.web.models import (
     BLANK,
     MALFORMED,
-    NO_OFFSET,
-    TIME_INVALID,
     Body,
     FollowUp,
     Message,
-    Moment,
     PlaceForm,
     RequestForm,
     SpanForm,

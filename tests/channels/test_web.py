@@ -393,7 +393,7 @@ async def test_a_bug_in_the_alarm_rules_costs_no_receipt(
     def broken(_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("channels.web.receive.alarms", broken)
+    monkeypatch.setattr("channels.alerts.alarms", broken)
     async with client.post(API, json={"text": "楼上着火了"}) as response:
         assert response.status == 201
         assert (await response.json())["flags"] == []

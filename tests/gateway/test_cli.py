@@ -152,11 +152,13 @@ def test_openapi_resolves_every_reference_and_guards_tickets() -> None:
         "/healthz",
         "/readyz",
         "/api/v1/openapi.json",
+        "/api/v1/calls",
         "/api/v1/requests",
         "/api/v1/requests/{number}/messages",
         "/api/v1/tickets/{reference}",
     }
     assert found["paths"]["/api/v1/tickets/{reference}"]["get"]["security"] == [{"bearer": []}]
+    assert found["paths"]["/api/v1/calls"]["post"]["security"] == [{"bearer": []}]
     content = found["paths"]["/api/v1/requests"]["post"]["requestBody"]["content"]
     assert set(content) == {"application/json", "multipart/form-data"}
     for name in references(found):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import tzinfo
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from channels.phone.call import Call
 from channels.phone.document import decode, json_value, refused
@@ -31,14 +31,13 @@ from channels.phone.formats import (
     srt,
     tencent,
     vcon,
-    vcon_signed,
     webvtt,
     whisper,
 )
-from channels.phone.formats.vcon_signed import Keys
 from normalizer.errors import Rejected
 
-__all__ = ["READERS", "Keys", "load_keys", "read"]
+if TYPE_CHECKING:
+    from channels.phone.formats.vcon_signed import Keys
 
 
 class Reader(NamedTuple):
@@ -106,7 +105,11 @@ def load_keys(file: Path | None) -> Keys:
         OSError: it cannot be read.
         ValueError: it holds no public key, or a secret one.
     """
-    return vcon_signed.load_keys(file.read_bytes()) if file is not None else ()
+    if file is None:
+        return ()
+    from channels.phone.formats.vcon_signed import load_keys as loaded
+
+    return loaded(file.read_bytes())
 
 
 def _document(text: str, named: str | None) -> object:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_json
 
+from channels.fields import NO_OFFSET, TIME_INVALID, Moment
 from channels.phone.call import Call, Outcome, SeatForm, Utterance, Word
 from normalizer.errors import Fault, Rejected
 from normalizer.ticket import TEXT_MAX, Span, Speaker
@@ -35,7 +37,7 @@ _ROLES: Final[dict[str, Speaker | None]] = {
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class SpokenWord(_Document):
@@ -67,7 +69,7 @@ class CallForm(_Document):
     name: Annotated[str, Field(max_length=60)] | None = None
     phone: Annotated[str, Field(max_length=40)] | None = None
     place: Annotated[str, Field(max_length=500)] | None = None
-    occurred_at: AwareDatetime | None = None
+    occurred_at: Moment | None = None
     disposition: DecisionWord | None = None
     answer: Annotated[str, Field(max_length=TEXT_MAX)] | None = None
     anonymous: bool = False
@@ -77,11 +79,11 @@ class CallForm(_Document):
 class CallDocument(_Document):
     """One telephone call with its transcript."""
 
-    call_id: Annotated[str, Field(min_length=1, max_length=200)] = Field(
+    call_id: Annotated[str, Field(pattern=r"\S", max_length=200)] = Field(
         description="The telephone system's name of the call: a second transcript of it grows the same ticket"
     )
-    started_at: AwareDatetime | None = None
-    ended_at: AwareDatetime | None = None
+    started_at: Moment | None = None
+    ended_at: Moment | None = None
     caller: Annotated[str, Field(max_length=60)] | None = Field(default=None, description="The number that called")
     called: Annotated[str, Field(max_length=60)] | None = None
     agent_id: Line | None = None
@@ -104,8 +106,10 @@ _CODES: Final = {
     "missing": ("missing", "The field is required."),
     "extra_forbidden": ("unknown_field", "There is no such field."),
     "literal_error": ("unknown_word", "This word is not in the list of the field."),
+    "string_pattern_mismatch": ("blank", "The value is blank."),
     "string_too_long": ("too_long", "The value is too long."),
-    "timezone_aware": ("no_offset", "The offset from UTC is missing."),
+    NO_OFFSET: ("no_offset", "The offset from UTC is missing, as in 2026-11-23T09:30:00+08:00."),
+    TIME_INVALID: ("time_invalid", "An RFC 3339 moment is expected, as in 2026-11-23T09:30:00+08:00."),
     "less_than_equal": ("out_of_range", "The value is too large."),
     "greater_than_equal": ("out_of_range", "The value is too small."),
 }
@@ -118,7 +122,7 @@ def read(document: object) -> Call:
         Rejected: code `invalid`, naming every faulty field by JSON pointer.
     """
     try:
-        said = CallDocument.model_validate(document)
+        said = CallDocument.model_validate_json(to_json(document))
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)[:FAULTS_MAX]
         raise Rejected(
@@ -171,6 +175,8 @@ def _form(form: CallForm) -> SeatForm:
 
 
 def _fault(error: Any) -> Fault:
-    code, detail = _CODES.get(error["type"], ("wrong_type", "The value does not have the type of this field."))
+    kind = str(error["ctx"]["error"]) if error["type"] == "value_error" else str(error["type"])
+    kind = TIME_INVALID if kind.startswith("datetime") else kind
+    code, detail = _CODES.get(kind, ("wrong_type", "The value does not have the type of this field."))
     steps = (str(step)[:60].replace("~", "~0").replace("/", "~1") for step in error["loc"])
     return Fault("".join(f"/{step}" for step in steps), code, detail)

@@ -8,17 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from channels.phone.call import Call, Direction, Outcome, SeatForm, Utterance
 from channels.phone.formats import vcon_losses
 from channels.phone.formats.members import as_record, as_text, without_query
 from channels.phone.formats.vcon_model import Dialog, Vcon, indices, parse
 from channels.phone.formats.vcon_parties import Cast, phone_of
-from channels.phone.formats.vcon_signed import Keys, is_encrypted, is_signed, verified_payload
+from channels.phone.formats.vcon_sealed import is_encrypted, is_signed
 from channels.phone.formats.vcon_transcript import Bodies, ReadDocument, Transcript, best_of, body_of, since
 from normalizer.errors import Fault, Rejected
 from normalizer.ticket import Note, Speaker, Verification
+
+if TYPE_CHECKING:
+    from channels.phone.formats.vcon_signed import Keys
 
 NAME: Final = "vcon"
 _LISTS: Final = frozenset({"parties", "dialog", "analysis"})
@@ -73,6 +76,9 @@ def read(
         detail = "This vCon is encrypted, and none can be decrypted here; send it plain or signed."
         raise Rejected("encrypted", detail, [Fault("/ciphertext", "encrypted", detail)])
     if is_signed(document):
+        # Here, not above: a site without signed vCons need not hold a cryptography library in every process.
+        from channels.phone.formats.vcon_signed import verified_payload
+
         call = _call(parse(verified_payload(document, keys)), read_document, zone)
         return replace(call, verified=(Verification(method="jws", result="pass"),))
     return _call(parse(document), read_document, zone)

@@ -66,18 +66,6 @@ class _Registry(JWSRegistry):
         return self.algorithms[name]
 
 
-def is_signed(document: object) -> bool:
-    """Whether it has the shape of the general or the flattened serialization."""
-    record = as_record(document)
-    return isinstance(record.get("payload"), str) and bool(record.keys() & {"signatures", "signature"})
-
-
-def is_encrypted(document: object) -> bool:
-    """Whether it has the shape of a JWE (RFC 7516 section 7.2)."""
-    record = as_record(document)
-    return "ciphertext" in record and bool(record.keys() & {"recipients", "protected", "encrypted_key"})
-
-
 def load_keys(data: bytes) -> Keys:
     """The public keys of a file: a JWK, a JWK Set, or PEM blocks of certificates and public keys.
 
