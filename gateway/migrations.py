@@ -43,6 +43,8 @@ MIGRATIONS: Final = (
     CREATE TABLE purged (rows INTEGER NOT NULL);
     INSERT INTO purged VALUES (0);
     """,
+    # Purging and offering again must not read every body of a week in the transaction that accepts wait for.
+    "CREATE INDEX submission_queued ON submission (ended_at) WHERE state = 'queued'",
 )
 
 

@@ -94,7 +94,7 @@ class Lane:
 
     async def _converse(self, reader: asyncio.StreamReader) -> None:
         with contextlib.suppress(ConnectionError):
-            while line := await reader.readline():
+            while (line := await reader.readline()).endswith(b"\n"):  # else it was killed in the middle of a word
                 await self._hear(json.loads(line))
 
     async def _hear(self, message: Message) -> None:

@@ -147,7 +147,8 @@ class Child:
         if not ends:
             return
         now = time.time()
-        ages = [now - datetime.fromisoformat(row.received_at).timestamp() for row, _ in items if row.seq in ended]
+        first = {end.seq for end in ends if end.state == "queued" and end.code != "known"}  # not what is offered again
+        ages = [now - datetime.fromisoformat(row.received_at).timestamp() for row, _ in items if row.seq in first]
         self._link.ask(op="finish", ends=[[e.seq, e.state, e.code, e.detail] for e in ends], ages=ages)
 
     def _conclude(self, row: Row) -> Item | End:

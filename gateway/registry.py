@@ -46,14 +46,20 @@ class Registry:
         return {name: _owner(entry) for name, entry in sorted(self._found.items())}
 
     def configured(self, config: Config) -> dict[str, Channel]:
-        """The channels of `config`. A field `timezone` that is left out is the site's; relative paths lie below
-        `data_dir`. Raises as `build`."""
-        return self.build(config.channels, timezone=config.site.timezone, folder=config.data_dir)
+        """The channels of `config`. A field `timezone` or `domain` that is left out is the site's; relative paths lie
+        below `data_dir`. Raises as `build`."""
+        site = {"timezone": config.site.timezone, "domain": config.site.domain}
+        return self.build(config.channels, site=site, folder=config.data_dir)
 
     def build(
-        self, blocks: Mapping[str, Mapping[str, Any]], *, timezone: str | None = None, folder: Path | None = None
+        self,
+        blocks: Mapping[str, Mapping[str, Any]],
+        *,
+        site: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> dict[str, Channel]:
-        """The channels of the configuration's `channels`, each built with its own checked block.
+        """The channels of the configuration's `channels`, each built with its own checked block; `site`: what a field
+        of that name is when left out.
 
         Raises:
             ConfigError: every fault of every block: not installed, not importable, no channel, unknown key …
@@ -62,18 +68,17 @@ class Registry:
         problems: list[str] = []
         for name, block in blocks.items():
             try:
-                built[name] = self._build(name, block, timezone, folder)
+                built[name] = self._build(name, block, site or {}, folder)
             except ConfigError as error:
                 problems += error.problems
         if problems:
             raise ConfigError(problems)
         return built
 
-    def _build(self, name: str, block: Mapping[str, Any], timezone: str | None, folder: Path | None) -> Channel:
+    def _build(self, name: str, block: Mapping[str, Any], site: Mapping[str, str], folder: Path | None) -> Channel:
         kind = self.find(name)
-        given = dict(block)
-        if timezone is not None and "timezone" in kind.config_type.model_fields:
-            given.setdefault("timezone", timezone)
+        known = kind.config_type.model_fields.keys()
+        given = {key: value for key, value in site.items() if key in known} | dict(block)
         try:
             config = _below(folder, kind.config_type.model_validate(given, extra="forbid"))
         except ValidationError as error:

@@ -30,7 +30,9 @@ class Blobs:
         sha256 = hashlib.sha256(content).hexdigest()
         ref = BlobRef(blob=f"{day:%Y/%m/%d}/{sha256}", sha256=sha256, size=len(content))
         path = self.root / ref.blob
-        if not path.exists():
+        if path.exists():
+            sync_directory(path.parent)  # who wrote it may not have come that far yet
+        else:
             self._make_folder(path.parent)
             self._write(path, content)
         return ref

@@ -13,6 +13,7 @@ from typing import Any, cast
 from redis.asyncio import Redis
 
 from workers import keys
+from workers.destinations.brake import DISABLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,13 @@ class Dead:
         return int(await self._client.hlen(keys.DEAD))
 
     async def replay(self, entry: DeadEntry, now: float) -> None:
-        """A dead delivery becomes due now (unix seconds) with its attempts forgotten; a dead stream entry was put
-        right by the operator, so it is only struck off the list."""
+        """A dead delivery becomes due now (unix seconds) with its attempts forgotten, and its destination, if it was
+        disabled, may be called again; a dead stream entry was put right by the operator, so it is only struck off."""
         async with self._client.pipeline(transaction=True) as pipe:
             if entry.kind == "delivery":
                 ticket = keys.ticket(entry.ticket_id)
-                pipe.hdel(ticket, f"dead:{entry.destination}", f"tries:{entry.destination}")
+                pipe.hdel(ticket, *(f"{fact}:{entry.destination}" for fact in ("dead", "tries", "next")))
+                pipe.delete(DISABLED + entry.destination)
                 pipe.zadd(keys.DUE, {entry.ticket_id: now})
             pipe.hdel(keys.DEAD, entry.id)
             await pipe.execute()

@@ -41,15 +41,22 @@ async def deliver(runtime: Runtime, ticket_id: str) -> str:
 
 
 async def _settle(runtime: Runtime, ticket_id: str, token: str) -> str:
-    """Destination after destination; starts anew when a follow-up moved the ticket meanwhile."""
+    """Destination after destination, one that must wait holds up no other; starts anew when a follow-up moved the
+    ticket meanwhile."""
+    later: dict[str, float] = {}
     while True:
         record = await runtime.store.load(ticket_id)
         if record is None or not record.complete:
             return "missing"
-        name = next(_outstanding(runtime, record), None)
-        if name is None:
+        waiting = _waiting(runtime, record) | later
+        name = next((name for name in _outstanding(runtime, record) if name not in waiting), None)
+        if name is None and not waiting:
             await runtime.store.settle(ticket_id, record.version)
             return "settled"
+        if name is None:
+            if await runtime.store.put_off(ticket_id, min(waiting.values()), record.version):
+                return "later"
+            continue
         outcome, event = await _send(runtime.destinations[name], record)
         await runtime.store.count(f"deliveries:{name}:{_word(outcome)}")
         match outcome:
@@ -58,8 +65,8 @@ async def _settle(runtime: Runtime, ticket_id: str, token: str) -> str:
                     ticket_id, record.version, _delivered(runtime, record, name, event), token=token
                 )
             case TryLater() if not _exhausted(runtime, record, name, outcome):
-                await _put_off(runtime, record, name, outcome)
-                return "later"
+                later[name] = await _put_off(runtime, record, name, outcome)
+                continue
             case _:
                 result = await _give_up(runtime, record, name, event, outcome, token)
         if result[0] == "lost":
@@ -71,6 +78,13 @@ def _outstanding(runtime: Runtime, record: Record) -> Iterator[str]:
     for name in runtime.destinations:
         if f"dead:{name}" not in record.fields and _had(record, name) < _latest(record):
             yield name
+
+
+def _waiting(runtime: Runtime, record: Record) -> dict[str, float]:
+    """Destinations that lack an event and may not be tried before a moment to come (unix seconds)."""
+    moments = {name: float(record.fields.get(f"next:{name}", 0)) for name in _outstanding(runtime, record)}
+    now = runtime.now().timestamp()
+    return {name: moment for name, moment in moments.items() if moment > now}
 
 
 def _had(record: Record, name: str) -> int:
@@ -133,15 +147,16 @@ def _exhausted(runtime: Runtime, record: Record, name: str, outcome: TryLater) -
     return tries >= runtime.max_attempts or delay(tries, jitter=0.0) is None
 
 
-async def _put_off(runtime: Runtime, record: Record, name: str, outcome: TryLater) -> None:
-    """The later of what the receiver asked for and what the schedule says; a receiver that was not even called used
-    up no attempt."""
+async def _put_off(runtime: Runtime, record: Record, name: str, outcome: TryLater) -> float:
+    """When this destination is tried again (unix seconds): the later of what the receiver asked for and what the
+    schedule says; a receiver that was not even called used up no attempt."""
     tries = _tries(record, name) + (1 if outcome.tried else 0)
     scheduled = delay(tries, jitter=runtime.jitter()) if outcome.tried else None
     wait = max(scheduled or 0.0, outcome.after or 0.0)
     until = runtime.now().timestamp() + wait
     log.info("delivery_put_off", ticket_id=record.ticket_id, destination=name, reason=outcome.reason, seconds=wait)
-    await runtime.store.put_off(record.ticket_id, until, {f"tries:{name}": tries})
+    await runtime.store.note(record.ticket_id, {f"tries:{name}": tries, f"next:{name}": str(until)})
+    return until
 
 
 async def _give_up(

@@ -153,20 +153,30 @@ class Store:
         """End a claim early, if it is still ours."""
         await cast(Awaitable[Any], self._release(keys=[keys.claim(ticket_id)], args=[token]))
 
-    async def put_off(self, ticket_id: str, until: float, fields: Mapping[str, str | int]) -> None:
-        """Set a ticket's next turn (unix seconds), if it still has one, and remember `fields`."""
+    async def note(self, ticket_id: str, fields: Mapping[str, str | int]) -> None:
+        """Remember `fields` of a ticket that are no step of its life."""
+        await self.client.hset(keys.ticket(ticket_id), items=_flat(fields))
+
+    async def put_off(self, ticket_id: str, until: float, version: int) -> bool:
+        """Set a ticket's next turn (unix seconds), if it still has one. False: it is not at `version` any more, and
+        what moved it may have wanted an earlier turn."""
         async with self.client.pipeline(transaction=True) as pipe:
-            pipe.hset(keys.ticket(ticket_id), items=_flat(fields))
             pipe.zadd(keys.DUE, {ticket_id: until}, xx=True)
-            await pipe.execute()
+            pipe.hget(keys.ticket(ticket_id), "version")
+            _, found = await pipe.execute()
+        return found is not None and int(found) == version
 
     async def settle(self, ticket_id: str, version: int) -> None:
         """Nothing is outstanding: the ticket leaves the schedule, if it is still at `version`."""
         await cast(Awaitable[Any], self._settle(keys=[keys.DUE, keys.ticket(ticket_id)], args=[ticket_id, version]))
 
     async def scan(self) -> AsyncIterator[Record]:
-        """Every complete ticket, in no particular order."""
+        """Every complete ticket once, in no particular order."""
+        seen: set[bytes] = set()  # SCAN names a key again when the table grows or shrinks meanwhile
         async for key in self.client.scan_iter(match=keys.ticket("*"), count=500):
+            if key in seen:
+                continue
+            seen.add(key)
             record = await self.load(key.decode().rpartition(":")[2])
             if record and record.complete:
                 yield record

@@ -83,7 +83,7 @@ class Calls:
         async def take(line: Line) -> AlertReceipt:
             return await self._take(line.body, named, f"key:{key}:{line.number}" if key else uuid4().hex)
 
-        async with aclosing(answer_in_order(lines_of(request.content, self._limit), take)) as answers:
+        async with aclosing(answer_in_order(lines_of(request.content.iter_any(), self._limit), take)) as answers:
             async for answer in answers:
                 await response.write(answer)
         await response.write_eof()

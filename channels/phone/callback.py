@@ -12,13 +12,17 @@ from typing import Final
 
 from channels.phone.digits import Run, runs
 from channels.phone.roles import BACKCHANNEL, Line
-from channels.phone.rules import Data, Words, load
+from channels.phone.rules import Data, Words, anyone, load
 from channels.phone.talk import content
 from normalizer.ticket import Note, Speaker
 
 STEP: Final = "phone"
 _SAID: Final = 2_000  # characters of a turn looked at
 _BEFORE: Final = 24  # characters before a number that say what it is
+_PART_OF_NUMBER: Final = 5  # digits from which on they are a part of a telephone number
+_LISTENING: Final = 6  # characters of a turn that only listens
+_WINDOW: Final = 6  # groups of a run in which a whole number is looked for
+_LONGEST: Final = 15  # digits of a telephone number (ITU-T E.164)
 _PATIENCE: Final = 3  # agent's turns for which a question for the number stays open
 
 
@@ -43,6 +47,7 @@ _GIVEN: Final = _BOOK.given.compiled()
 _OTHERS: Final = _BOOK.others.compiled()
 _THINGS: Final = _BOOK.things.compiled()
 _THIS_LINE: Final = _BOOK.this_line.compiled()
+_NUMBERS: Final = anyone((*_BOOK.wanted.any, *_BOOK.things.any, *_BOOK.this_line.any))
 _YES: Final = _BOOK.yes.compiled()
 _NO: Final = _BOOK.no.compiled()
 _CORRECTION: Final = _BOOK.correction.compiled()
@@ -114,20 +119,28 @@ def caller_number(given: str | None) -> str | None:
 
 def _hear_agent(search: _Search, text: str) -> None:
     said = runs(text)
+    if not said and not _NUMBERS.search(text):
+        _hear_other_matter(search, text)
+        return
     if _THINGS.search(text) and not _WANTED.search(text):
         search.asks_for_thing, search.asked = True, 0
     elif _WANTED.search(text) and not _OTHERS.search(text):
         search.asks_for_thing, search.asked = False, _PATIENCE
-    elif search.asked and not said and not BACKCHANNEL.search(text.strip()):
-        search.asked -= 1
-    elif not said and len(text) > 6:
-        search.asks_for_thing = False
     tails = _tail_said(text, said)
     search.offers_this_line = bool(_THIS_LINE.search(text)) or bool(tails)
     if tails and search.caller and not search.caller.endswith(tails):
         search.offers_this_line = False
-    whole = [number for run in said if (number := _whole(run, local=False))]
+    whole = [number for run in said if (number := _whole(run, local=False) or _within(run))]
     search.pending = whole[-1] if whole and not _OTHERS.search(text) and not _things_before(text, said[-1]) else None
+
+
+def _hear_other_matter(search: _Search, text: str) -> None:
+    """A turn of the agent without numbers: a question for one is forgotten after a while."""
+    if search.asked and not BACKCHANNEL.search(text.strip()):
+        search.asked -= 1
+    if len(text) > _LISTENING:
+        search.asks_for_thing = False
+    search.offers_this_line, search.pending = False, None
 
 
 def _hear_citizen(search: _Search, line: Line) -> None:
@@ -178,21 +191,25 @@ def _take(search: _Search, line: Line, text: str, said: Sequence[Run]) -> None:
         if _NOT_THIS.search(before) and at + 1 < len(said):
             wrong = run.digits
             continue
-        _add(search, line, text, run, _Change(before, wrong) if correcting else None)
+        replaced = len(said[at - 1].groups) if at else 0
+        _add(search, line, text, run, _Change(before, wrong, replaced) if correcting else None)
         wrong = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """A correction: the words before the right digits, and the wrong ones when they were named."""
+    """A correction: the words before the right digits, the wrong ones when they were named, and how many groups the
+    same turn gave just before."""
 
     words: str
     wrong: str | None
+    replaced: int
 
 
 def _add(search: _Search, line: Line, text: str, run: Run, change: _Change | None) -> None:
-    wanted = search.asked > 0 or bool(search.groups) or bool(_GIVEN.search(_words_before(text, run)))
-    whole = _whole(run, local=wanted and not search.groups)
+    given = bool(_GIVEN.search(_words_before(text, run)))
+    wanted = given or search.asked > 0 or bool(search.groups)
+    whole = _whole(run, local=given or (wanted and not search.groups))
     only = not content(text[: run.start]) and not content(text[run.end :])
     if whole:
         if not (wanted or (search.caller is None and only)):
@@ -211,11 +228,12 @@ def _add(search: _Search, line: Line, text: str, run: Run, change: _Change | Non
         search.groups = _amended(search.groups, run.digits, change)
         search.codes["callback_corrected"] = f"the citizen corrected a part of the number (turn {line.number})"
     elif not _repeats(search.groups, run):
-        search.groups = [*search.groups, *run.groups] if not _complete(search.groups) else list(run.groups)
+        over = _complete(search.groups) or len("".join(search.groups)) > _LONGEST
+        search.groups = [*([] if over else search.groups), *run.groups]
     number = "".join(search.groups)
     if _SURE.fullmatch(number):
         search.choose(number, line)
-    else:
+    elif len(number) >= _PART_OF_NUMBER:
         search.unfinished = True
 
 
@@ -238,6 +256,8 @@ def _amended(groups: Sequence[str], right: str, change: _Change) -> list[str]:
     if change.wrong and change.wrong in number:
         head, _, tail = number.rpartition(change.wrong)
         return [head, right, tail]
+    if change.replaced and not _complete(groups):
+        return [*groups[: -change.replaced], right]
     if size > len(number):
         return [right]
     if _TAIL.search(change.words):
@@ -301,6 +321,14 @@ def _whole(run: Run, *, local: bool) -> str | None:
     if _SURE.fullmatch(digits) or (run.plus and 8 <= len(digits) <= 15):
         return f"+{digits}" if run.plus else digits
     return digits if local and _LOCAL.fullmatch(digits) else None
+
+
+def _within(run: Run) -> str | None:
+    """A whole number among the groups of a run: the agent repeats the last group, then the whole."""
+    groups = run.groups[-_WINDOW:]
+    ends = range(len(groups), 0, -1)
+    wholes = ("".join(groups[start:end]) for end in ends for start in range(end))
+    return next((number for number in wholes if _SURE.fullmatch(number)), None)
 
 
 def _same(one: str, other: str) -> bool:

@@ -25,7 +25,7 @@ class Phone:
 
     def __init__(self, config: PhoneConfig, /) -> None:
         self._config = config
-        self._site = Site(load_keys(config.vcon_keys), ZoneInfo(config.timezone))
+        self._site = Site(load_keys(config.vcon_keys), ZoneInfo(config.timezone), config.doubtful_below)
 
     def parse(self, raw: Raw) -> Inbound:
         """Pure. Raises Rejected with the reason and, where the format has them, every fault at once."""

@@ -23,6 +23,12 @@ class PhoneConfig(BaseModel):
         default=60.0, ge=0, description="Seconds a file that looks cut off must not have changed to be refused"
     )
     poll: float = Field(default=1.0, gt=0, description="Seconds between two looks into the inbox")
+    doubtful_below: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Words with less confidence are listed in the notes of the ticket",
+    )
     timezone: ZoneName = Field(
         default="Asia/Shanghai", description="Where a clock without a zone stands; left out: the site's"
     )

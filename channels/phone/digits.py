@@ -16,8 +16,8 @@ _ENGLISH: Final = "|".join(sorted(BOOK.english, key=len, reverse=True))
 _TIMES: Final = "|".join(BOOK.english_times)
 _TOKEN: Final = re.compile(
     rf"(?P<times>[二两三四五六2-6])个(?P<repeated>[{CHARACTERS}])"
-    rf"|(?P<round>[一二三四五六七八九]百(?:[一二三四五六七八九]十)?[一二三四五六七八九]?|[二两三四五六七八九]千)(?![{CHARACTERS}百千万个多])"
-    rf"|(?P<digits>[{CHARACTERS}])(?!个[{CHARACTERS}]|位)"
+    rf"|(?P<round>[一二三四五六七八九]百(?:[一二三四五六七八九]十)?[一二三四五六七八九]?|[二两三四五六七八九]千)(?![{CHARACTERS}百千万个多遍次回年天块元米人户])"
+    rf"|(?P<digits>(?!一[共下些直般样起定种次])[{CHARACTERS}])(?!个[{CHARACTERS}]|位)"
     rf"|\b(?:(?P<factor>{_TIMES})[ -])?(?P<english>{_ENGLISH})\b",
     re.IGNORECASE,
 )

@@ -61,7 +61,7 @@ def _decoded(body: bytes, encodings: tuple[str, ...]) -> str:
             continue
         if not _CONTROL.search(text):
             return text
-    raise refused("encoding_unknown", "The transcript is damaged, or in no encoding that we know (UTF-8, UTF-16, GB 18030).")
+    raise refused("encoding_unknown", "The transcript is damaged, or in no known encoding (UTF-8, UTF-16, GB 18030).")
 
 
 def json_value(text: str) -> object:

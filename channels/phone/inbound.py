@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from channels.phone.call import Call, SeatForm
 from channels.phone.callback import callback_of, caller_number
+from channels.phone.danger import danger_of
 from channels.phone.matter import kind_of, title_of
 from channels.phone.moment import occurred
 from channels.phone.outcome import Verdict, verdict_of
@@ -23,7 +24,9 @@ from normalizer import alarms
 from normalizer.ticket import (
     Decision,
     Disposition,
+    Flag,
     Inbound,
+    Kind,
     Note,
     Place,
     ReplyAddress,
@@ -60,7 +63,7 @@ def inbound_of(
     parts = cast(call)
     form, lines = call.form, parts.lines
     notes = [*call.lost, *parts.notes, *doubtful(lines, doubtful_below)]
-    text = _wins(form.text, text_of(lines), "text", notes)
+    text = _wins(form.text, text_of(lines), "text", notes) or ""
     number = callback_of(lines, call.caller)
     phone = _wins(form.phone, number.number, "phone", notes, same=_same_number)
     place = place_of(lines)
@@ -68,8 +71,9 @@ def inbound_of(
     where = _place(form, place.place, notes)
     title = _wins(form.title, title_of(text, where, kind), "title", notes)
     caller = caller_of(lines)
+    danger, danger_notes = danger_of(lines)
     draft = Inbound(
-        text=text or "",
+        text=text,
         digest=digest,
         title=title,
         requester=Requester(
@@ -87,27 +91,44 @@ def inbound_of(
         conversation=_turns(lines, call.started_at),
         threads=threads,
         senders=senders,
+        flags=danger,
         verified=call.verified,
     )
-    verdict = _verdict(draft, lines, call)
+    alarmed = bool(alarms(draft))
+    verdict = _verdict(draft, lines, call, alarmed=alarmed)
     return draft.model_copy(
         update={
-            "flags": verdict.flags,
+            "kind": _kind(draft, form, verdict, alarmed=alarmed),
+            "flags": (*danger, *verdict.flags),
             "disposition": _decided(form, verdict, notes),
-            "notes": (*notes, *number.notes, *place.notes, *(kind_notes if form.kind is None else ()), *verdict.notes),
+            "notes": (
+                *notes,
+                *number.notes,
+                *place.notes,
+                *(kind_notes if form.kind is None else ()),
+                *danger_notes,
+                *verdict.notes,
+            ),
         }
     )
 
 
-def _verdict(draft: Inbound, lines: Sequence[Line], call: Call) -> Verdict:
+def _verdict(draft: Inbound, lines: Sequence[Line], call: Call, *, alarmed: bool) -> Verdict:
     """What became of the call. Where a danger is named, only a broken line is: nobody's last words are set aside."""
     if call.form.text or call.form.title or call.form.decision:
         return Verdict()
     verdict = verdict_of(lines, draft.text, call.outcome, draft.kind)
-    if verdict.disposition and verdict.disposition.decision is not Decision.CALL_BACK and alarms(draft):
+    if verdict.disposition and verdict.disposition.decision is not Decision.CALL_BACK and alarmed:
         note = Note(step=STEP, code="kept_for_danger", detail="the talk names a danger: dispatched as usual")
         return Verdict(notes=(note,))
     return verdict
+
+
+def _kind(draft: Inbound, form: SeatForm, verdict: Verdict, *, alarmed: bool) -> Kind | None:
+    """Who is in danger needs help, whatever the words; who wants nothing wants no kind of thing."""
+    if form.kind is None and Flag.NO_REQUEST in verdict.flags:
+        return None
+    return draft.kind or (Kind.HELP if alarmed else None)
 
 
 def _decided(form: SeatForm, verdict: Verdict, notes: list[Note]) -> Disposition | None:

@@ -125,7 +125,7 @@ class Inbox:
         """What the file holds; None when it changed since the look."""
         seen = self._seen[path][:2]
         if seen[0] > self._config.max_bytes:
-            raise Rejected("too_large", f"A call may have {self._config.max_bytes} bytes at most.")
+            raise Rejected("body_too_large", f"A call may have {self._config.max_bytes} bytes at most.")
         with path.open("rb") as file:
             body = file.read(seen[0] + 1)
             facts = os.fstat(file.fileno())

@@ -8,12 +8,11 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from aiohttp import StreamReader
 from pydantic import BaseModel
 
 from normalizer.errors import Fault, Rejected, TryAgain
@@ -35,10 +34,10 @@ class Line:
     too_long: bool = False
 
 
-async def lines_of(content: StreamReader, limit: int) -> AsyncIterator[Line]:
-    """The lines of a body; a line over `limit` bytes is read over."""
+async def lines_of(chunks: AsyncIterable[bytes], limit: int) -> AsyncIterator[Line]:
+    """The lines of a body that comes in `chunks`; a line over `limit` bytes is read over."""
     held, number = bytearray(), 1
-    async for chunk in content.iter_any():
+    async for chunk in chunks:
         *ended, rest = chunk.split(b"\n")
         for piece in ended:
             held += piece[: limit + 1 - len(held)]

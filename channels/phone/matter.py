@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from channels.phone.place import parts_of
 from channels.phone.rules import Data, Words, anyone, load
+from channels.phone.talk import spoken
 from normalizer.ticket import Kind, Note, Place
 
 STEP: Final = "phone"
@@ -22,6 +23,7 @@ _SAID_WEIGHT: Final = 3
 _SIGNS: Final = 3
 _PLACE_MOST: Final = 14  # characters of a title that the place may take, so that the matter has room
 _LATIN_MOST: Final = 20
+_HOUSE: Final = 9  # level of a house: what is inside it stands in the place
 _JOIN: Final = "："
 
 
@@ -58,6 +60,7 @@ _MATTERS: Final = {
 }
 _LATIN: Final = re.compile(r"[A-Za-z]{2}")
 _PREPOSITION: Final = re.compile(r"(?: (?:on|at|in|near|of|the|corner|opposite))+$", re.IGNORECASE)
+_IS: Final = re.compile("^是(?![不否])")
 _NO_WORDS: Final = re.compile(r"[\W\d_是就零〇幺一二三四五六七八九十百千两]*")
 
 
@@ -105,7 +108,7 @@ def _clauses(text: str, kind: Kind | None) -> list[_Clause]:
     for at, raw in enumerate(_SPLIT.split(text)[:_CLAUSES]):
         words, announced = _without_lead_in(raw.strip())
         announced, carried = announced or carried, announced and not words
-        if _BESIDE.search(raw.strip()) or _is_empty(words):
+        if _BESIDE.search(raw.strip()) or _is_empty(words) or not spoken(words):
             continue
         worth = 1.5 * min(2, len(_TROUBLE.findall(words))) + (2.5 if signs and signs.search(words) else 0)
         worth += (2 if announced else 0) + (1 if 5 <= len(words) <= 26 else 0) - 0.2 * at
@@ -121,7 +124,7 @@ def _without_lead_in(words: str) -> tuple[str, bool]:
         if not found or not found[0]:
             break
         announced = announced or found.end() > 4
-        words = words[found.end() :].lstrip(" ，,的在")
+        words = _IS.sub("", words[found.end() :].lstrip(" ，,的在"))
     return words, announced
 
 
@@ -157,6 +160,9 @@ def _short(place: Place | None) -> str:
     if len(text) <= (_LATIN_MOST if _LATIN.search(text) else _PLACE_MOST):
         return text
     parts = parts_of(text)
+    text = next((text[: part.end] for part in reversed(parts) if part.level <= _HOUSE), text)
+    if len(text) <= _PLACE_MOST:
+        return text
     named = [part for part in parts if part.level <= 7]
     for part in named[1:]:
         if len(text) - part.start <= _PLACE_MOST:

@@ -42,11 +42,11 @@ _NOT_ONCE: Final = _BOOK.not_once.compiled()
 _CLAUSE: Final = re.compile(r"[^，,。.；;！!？?\n]+")
 # After `understood`: 10点半, 9点30分, 2点一刻 stays 2点1刻, 22:30, 9 pm, 9:30 am.
 _CLOCK: Final = re.compile(
-    r"(?P<hour>\d{1,2})(?:点(?:钟|整)?(?:(?P<half>半)|(?P<quarter>[13])刻|(?P<minute>\d{1,2})分?)?|[:：](?P<colon>\d\d))"
-    r"|(?P<english>\d{1,2})(?::(?P<past>\d\d))? ?(?P<half_day>[ap])\.?m\b",
+    r"(?P<english>\d{1,2})(?::(?P<past>\d\d))? ?(?P<half_day>[ap])\.?m\b"
+    r"|(?P<hour>\d{1,2})(?:点(?:钟|整)?(?:(?P<half>半)|(?P<quarter>[13])刻|(?P<minute>\d{1,2})分?)?|[:：](?P<colon>\d\d))",
     re.IGNORECASE,
 )
-_REACH: Final = 16  # characters behind the day in which the hour stands
+_REACH: Final = 24  # characters behind the day in which the hour stands
 _AGO: Final = re.compile(r"(?P<count>\d{1,3})个?(?P<unit>天|小时|分钟)(?:之?前)|(?P<half>半)个?小时之?前")
 
 

@@ -31,7 +31,7 @@ CHARACTERS: Final = "".join(DIGIT_OF)
 _POWERS: Final = "".join(BOOK.powers)
 _UNITS: Final = "|".join(sorted(BOOK.units.any, key=len, reverse=True))
 # At most 20 characters: longer is no number of anything, and hostile runs stay linear.
-_WITH_UNIT: Final = re.compile(f"[{CHARACTERS}{_POWERS}]{{1,20}}(?=(?:{_UNITS}))")
+_WITH_UNIT: Final = re.compile(f"[{CHARACTERS}{_POWERS}]{{1,20}}(?=(?:{_UNITS}))|(?<=[点时])[{CHARACTERS}十]{{1,3}}")
 _RUN: Final = re.compile(f"[{CHARACTERS}]{{3,}}")
 
 

@@ -28,6 +28,7 @@ class _NoRequest(Data):
     code: str
     any: tuple[str, ...]
     said_by_agent: tuple[str, ...]
+    unless: re.Pattern[str] = NEVER
     reason: str
 
 
@@ -102,9 +103,9 @@ def _nothing_wanted(lines: Sequence[Line], text: str) -> Verdict | None:
         return None
     heard = "\n".join(line.text for line in lines if line.role is Speaker.AGENT)
     for one, pattern, by_agent in _NO_REQUEST:
-        if pattern.search(whole) or by_agent.search(heard):
+        if (pattern.search(whole) or by_agent.search(heard)) and not one.unless.search(whole):
             return _verdict(Decision.NONE, one.code, one.reason, Flag.NO_REQUEST)
-    if lines and not any(len(content(turn)) > 1 for turn in said):
+    if not any(len(content(turn)) > 1 for turn in said):
         return _verdict(Decision.NONE, "silence", _BOOK.reasons["silence"], Flag.NO_REQUEST)
     return None
 

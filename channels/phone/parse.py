@@ -30,11 +30,12 @@ DAY: Final = A_DAY.total_seconds()
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What reading needs to know of the place: keys that may have signed a vCon, and where a clock without a zone
-    stands."""
+    """What reading needs to know of the place: keys that may have signed a vCon, where a clock without a zone
+    stands, and the confidence below which a word is doubtful."""
 
     keys: Keys
     zone: ZoneInfo
+    doubtful_below: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,15 @@ def understand(body: bytes, named: str | None, site: Site) -> Understood:
     if not _says_something(call):
         raise refused("no_speech", "Nobody says anything in this transcript.")
     threads = threads_of(call)
-    return Understood(call, inbound_of(call, digest=digest_of(call), threads=threads, senders=threads, zone=site.zone))
+    inbound = inbound_of(
+        call,
+        digest=digest_of(call),
+        threads=threads,
+        senders=threads,
+        zone=site.zone,
+        doubtful_below=site.doubtful_below,
+    )
+    return Understood(call, inbound)
 
 
 def parse(raw: Raw, site: Site) -> Inbound:

@@ -21,6 +21,7 @@ _TURNS: Final = 400  # citizens' turns looked at: the place is said early
 _SAID: Final = 2_000  # characters of a turn looked at
 _REACH: Final = 30  # characters before a name that can deny or correct it
 _ANSWER_LONGEST: Final = 12  # characters of an answer that is a place as a whole
+_WIDE: Final = 4
 _ROAD: Final = 6
 _ESTATE: Final = 7
 _MARKS: Final = " ，,。.！!？?、；;的"
@@ -43,6 +44,7 @@ class _Book(Data):
     bounds: Words
     joint: Words
     crossing: Words
+    home: Words
     where: Words
     near: Words
     no_place: Words
@@ -66,6 +68,7 @@ _ENDINGS: Final = re.compile(
 _EXACT: Final = tuple((exact.level, re.compile(_alternatives(exact.any))) for exact in reversed(_BOOK.exact))
 _BOUNDS: Final = _BOOK.bounds.compiled()
 _JOINT: Final = _BOOK.joint.compiled()
+_HOME: Final = _BOOK.home.compiled()
 _CROSSING: Final = _BOOK.crossing.compiled()
 _WHERE: Final = _BOOK.where.compiled()
 _NO_PLACE: Final = _BOOK.no_place.compiled()
@@ -88,11 +91,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Parts said in one breath. `answered`: to the agent's question for the place; `corrects`: an earlier one."""
+    """Parts said in one breath. `answered`: to the agent's question for the place; `corrects`: an earlier one;
+    `home`: where the caller lives."""
 
     parts: tuple[Part, ...]
     answered: bool
     corrects: bool
+    home: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +114,18 @@ def place_of(lines: Sequence[Line]) -> Found:
     if not mentions:
         return Found(_loosely(lines))
     slots: dict[int, Part] = {}
-    changed = False
+    changed = at_home = False
     for mention in mentions:
         top = mention.parts[0].level
         if mention.corrects and any(level >= top for level in slots):
             slots = {level: part for level, part in slots.items() if level < top}
             changed = True
+        if slots and max(slots) <= _WIDE < mention.parts[-1].level:
+            # So far only a district or a street was named, in passing; here is the place itself.
+            slots = {level: part for level, part in slots.items() if level < top}
+        if at_home and not mention.home and not _continues(mention.parts, slots):
+            slots = {}
+        at_home = mention.home and (at_home or not slots)
         if mention.answered or mention.corrects or _continues(mention.parts, slots):
             slots |= {part.level: part for part in mention.parts}
     notes = (Note(step=STEP, code="place_corrected", detail="the caller changed the place; the later one holds"),)
@@ -170,7 +181,7 @@ def _next_exact(text: str, before: Part, limit: int) -> Part | None:
     start = joint.end() if joint else before.end
     for level, pattern in _EXACT:
         match = pattern.match(text, start, limit)
-        if match and (level > before.level or (level == before.level == 9)):
+        if match and level > before.level:
             return Part(level, match[0], match.start(), match.end())
     return None
 
@@ -199,13 +210,22 @@ def _of_turn(text: str, *, asked: bool, taken_back: bool) -> Iterator[Mention]:
         if _DENIED.search(before):
             taken_back = True
             continue
-        yield Mention(group, answered=asked, corrects=taken_back or bool(_CORRECTION.search(before)))
+        yield Mention(
+            group,
+            answered=asked,
+            corrects=taken_back or bool(_CORRECTION.search(before)),
+            home=bool(_HOME.search(before)),
+        )
 
 
 def _whole_answer(text: str) -> list[Part]:
     """The parts of a short answer to `where?`; what follows the last of them is a name, whatever it ends in."""
     parts = parts_of(text)
-    if not parts or parts[-1].level >= _ESTATE:
+    if not parts:
+        answer = content(text)
+        number = _next_exact(text, Part(_ESTATE, "", 0, text.find(answer)), len(text)) if answer else None
+        return _with_numbers(text, [number]) if number else parts
+    if parts[-1].level >= _ESTATE:
         return parts
     rest = text[parts[-1].end :]
     name = re.split(f"[{_MARKS}]", rest.strip(_MARKS), maxsplit=1)[0]
@@ -220,14 +240,10 @@ def _grouped(text: str, parts: Sequence[Part]) -> Iterator[tuple[Part, ...]]:
     group: list[Part] = []
     for part in parts:
         joins = group and part.level > group[-1].level and _JOINT.fullmatch(text, group[-1].end, part.start)
-        inside = group and part.level == group[-1].level == 9 and part.start == group[-1].end
-        if group and not (joins or inside):
+        if group and not joins:
             yield tuple(group)
             group = []
-        if inside:
-            group[-1] = Part(9, group[-1].text + part.text, group[-1].start, part.end)
-        else:
-            group.append(part)
+        group.append(part)
     if group:
         yield tuple(group)
 

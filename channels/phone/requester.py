@@ -27,7 +27,7 @@ class _Book(Data):
 
 _BOOK: Final = load("requester", _Book)
 # Each alternative names its group itself, so they cannot share one pattern.
-_FULL: Final = tuple(re.compile(one, re.IGNORECASE) for one in _BOOK.full_name.any)
+_FULL: Final = tuple(re.compile(one) for one in _BOOK.full_name.any)
 _FAMILY: Final = tuple(re.compile(one) for one in _BOOK.family_name.any)
 _ADDRESSED: Final = _BOOK.addressed.compiled()
 _ANONYMOUS: Final = _BOOK.anonymous.compiled()

@@ -17,8 +17,10 @@ from normalizer.ticket import Note, Speaker
 
 STEP: Final = "phone"
 _DOUBTFUL_MOST: Final = 50  # words named in the note
-_ECHO_LONGEST: Final = 200  # characters of a turn that can be an echo
-_WHOLE: Final = 6  # characters from which on an identical neighbour is the other side of the line
+_ECHO_LONGEST: Final = 60  # characters of a turn that can be an echo
+_RECENT: Final = 200  # turns back in which the citizen may have said it before
+_TAIL: Final = 8  # characters that show how a turn ends
+_WHOLE: Final = 6  # characters from which on an identical turn is the other side of the line
 
 
 class _Book(Data):
@@ -55,22 +57,21 @@ def text_of(lines: Sequence[Line]) -> str:
     """What the citizens said, a turn a line; a sentence that the agent's "mm" broke in two is joined again."""
     pieces: list[str] = []
     said_before: list[str] = []
-    open_end = False
+    last, open_end = "", False
     for at, line in enumerate(lines):
         if line.role is not Speaker.CITIZEN:
-            open_end = open_end and _only_listens(line.text, pieces)
+            open_end = open_end and _only_listens(line.text, last)
             continue
         said = spoken(line.text)
-        if not said or _is_echo(said, lines, at, said_before):
+        if not said or _is_echo(said, lines, at, said_before[-_RECENT:]):
             continue
         said_before.append(_bare(said))
-        if open_end:
-            pieces[-1] += (" " if _LATIN_END.search(pieces[-1]) and said[0].isascii() else "") + said
-        else:
-            pieces.append(said)
-        open_end = not _ENDED.search(said)
-        open_end = open_end and at + 1 < len(lines) and lines[at + 1].role is not Speaker.CITIZEN
-    return "\n".join(pieces)
+        if last:
+            pieces.append(_joint(last, said) if open_end else "\n")
+        pieces.append(said)
+        interrupted = at + 1 < len(lines) and lines[at + 1].role is not Speaker.CITIZEN
+        last, open_end = said, interrupted and not _ENDED.search(said[-_TAIL:])
+    return "".join(pieces)
 
 
 def spoken(text: str) -> str:
@@ -111,12 +112,17 @@ def confidence_of(said: Utterance) -> float | None:
     return min(1.0, max(0.0, round(given, 4)))
 
 
-def _only_listens(text: str, pieces: Sequence[str]) -> bool:
+def _joint(last: str, said: str) -> str:
+    """What stands between two halves of a sentence: a blank between Latin words, nothing between Chinese."""
+    return " " if _LATIN_END.search(last[-_TAIL:]) and said[0].isascii() else ""
+
+
+def _only_listens(text: str, last: str) -> bool:
     """Whether the agent only listens, or repeats the digits just said."""
     if BACKCHANNEL.search(text.strip()):
         return True
-    bare = _bare(text)
-    return bool(pieces) and 1 < len(bare) <= 12 and not bare.strip(CHARACTERS) and _bare(pieces[-1]).endswith(bare)
+    bare = _bare(text[:_ECHO_LONGEST])
+    return 1 < len(bare) <= 12 and not bare.strip(CHARACTERS) and _bare(last[-_ECHO_LONGEST:]).endswith(bare)
 
 
 def _is_echo(said: str, lines: Sequence[Line], at: int, said_before: Sequence[str]) -> bool:
@@ -124,17 +130,17 @@ def _is_echo(said: str, lines: Sequence[Line], at: int, said_before: Sequence[st
     a number, is no echo: it would be lost."""
     if len(said) > _ECHO_LONGEST:
         return False
-    bare = _bare(content(said) or said)
-    agent = [
-        lines[near].text for near in (at - 1, at + 1) if 0 <= near < len(lines) and lines[near].role is Speaker.AGENT
-    ]
-    if len(bare) >= _WHOLE and any(_bare(text) == bare for text in agent):
-        return True
-    if at == 0 or lines[at - 1].role is not Speaker.AGENT or len(bare) < 2 or bare not in _bare(lines[at - 1].text):
+    before = lines[at - 1] if at else None
+    if before is None or before.role is not Speaker.AGENT:
         return False
-    if any(bare in before for before in said_before):
+    bare, heard = _bare(content(said) or said), _bare(before.text)
+    if len(bare) < 2 or bare not in heard:
+        return False
+    if any(bare in earlier for earlier in said_before):
         return True
-    return not _ASKED.search(lines[at - 1].text) and understood(bare) == bare and not any(c.isdigit() for c in bare)
+    if understood(bare) != bare or any(character.isdigit() for character in bare):
+        return False
+    return not _ASKED.search(before.text) or (bare == heard and len(bare) >= _WHOLE)
 
 
 def _bare(text: str) -> str:

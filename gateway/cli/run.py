@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sqlite3
 import sys
 from pathlib import Path
@@ -50,6 +51,34 @@ def _refuse_unfit(config: Config) -> None:
         if (directory / spool_file.FILE).exists():
             spool_file.connect(directory).close()
             os.close(spool_file.own(directory))
+
+
+def _refuse_unfit_server(config: Config) -> None:
+    """A Cluster, a Sentinel, a server too old: no patience would help. One that is away is waited for, later."""
+    import redis
+
+    from workers.connect import check_server, connect
+
+    if config.redis.url is None:
+        return
+    hasty = config.redis.model_copy(update={"socket_timeout": config.redis.connect_timeout})
+    with explained():
+        try:
+            with connect(hasty, config.data_dir) as client:
+                check_server(client)
+        except redis.RedisError:
+            return
+        except ValueError as error:
+            raise ConfigError([f"redis: {error}"]) from None
+
+
+def _bound(config: Config) -> socket.socket:
+    """The listening socket, before anything is started that would be left behind."""
+    try:
+        return bind(config.http.address)
+    except OSError as error:
+        typer.echo(f"http.listen {config.http.listen}: {error.strerror or type(error).__name__}", err=True)
+        raise typer.Exit(1) from None
 
 
 def _far_side(config: Config) -> list[Role]:
@@ -95,6 +124,8 @@ def up(
     settings = _load(config, data_dir, http)
     logs.setup(settings.log)
     _refuse_unfit(settings)
+    _refuse_unfit_server(settings)
+    sock = _bound(settings)
     server = (
         EmbeddedValkey(settings.data_dir, binary=settings.redis.server, maxmemory=settings.redis.maxmemory)
         if settings.redis.url is None
@@ -103,7 +134,6 @@ def up(
     try:
         if server is not None:
             server.start()
-        sock = bind(settings.http.address)
     except (ValkeyError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
@@ -134,11 +164,8 @@ def gateway(config: ConfigFile = None, data_dir: DataDir = None, http: Http = No
     settings = _load(config, data_dir, http)
     logs.setup(settings.log)
     _refuse_unfit(settings)
-    try:
-        sock = bind(settings.http.address)
-    except OSError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+    _refuse_unfit_server(settings)
+    sock = _bound(settings)
     host, port = sock.getsockname()[:2]
     sys.exit(run_node(settings, [sock], lambda: typer.echo(f"web: http://{host}:{port}/")))
 
@@ -147,6 +174,7 @@ def work(config: ConfigFile = None, data_dir: DataDir = None) -> None:
     """The dispatcher and the RQ workers alone; they attach to Redis."""
     settings = _load(config, data_dir)
     logs.setup(settings.log)
+    _refuse_unfit_server(settings)
     sys.exit(asyncio.run(_run(settings, _far_side(settings), "working")))
 
 

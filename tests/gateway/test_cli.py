@@ -263,6 +263,15 @@ def test_submit_says_what_could_not_be_sent(tmp_path: Path, monkeypatch: pytest.
     assert json.loads(result.stdout)["error"]["code"] == "unreachable"
 
 
+def test_up_names_an_address_that_is_taken_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        where = f"127.0.0.1:{stranger.getsockname()[1]}"
+        words = [sys.executable, "-m", "gateway", "up", "--data-dir", str(tmp_path / "data"), "--http", where]
+        answer = subprocess.run(words, capture_output=True, text=True, timeout=30)
+    assert (answer.returncode, answer.stderr) == (1, f"http.listen {where}: Address already in use\n")
+    assert not (tmp_path / "data").exists(), "no server was started"
+
+
 def test_doctor_finds_a_port_that_belongs_to_a_stranger(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         stranger.settimeout(0)

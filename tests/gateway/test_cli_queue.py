@@ -21,11 +21,13 @@ from gateway.cli.app import app
 from normalizer import identity, normalize
 from normalizer.ticket import Inbound, Raw
 from tests.gateway.conftest import RECEIVED
+from tests.workers.servers import Starter, free_port, server
 from workers import keys
 from workers.connect import connect_async
 from workers.dead import Dead, DeadEntry
 from workers.queue import TicketQueue, item
 
+__all__ = ["server"]
 pytestmark = pytest.mark.usefixtures("clean_env")
 
 
@@ -111,6 +113,7 @@ def test_dead_deliveries_are_listed_shown_and_tried_again(valkey: Any, config: P
     ticket_id = enqueue(valkey, "one", 1, "路灯坏了")
     client.zrem(keys.DUE, ticket_id)
     client.hset(keys.ticket(ticket_id), mapping={"dead:unit": "refused", "tries:unit": 10})
+    client.set("jiesu:disabled:unit", "status_410")
     later = dead("b", "t2", "2026-01-15T02:00:00Z", kind="entry")
     bury(valkey, later, dead("a", ticket_id, "2026-01-15T01:00:00Z"))
 
@@ -126,6 +129,7 @@ def test_dead_deliveries_are_listed_shown_and_tried_again(valkey: Any, config: P
     assert client.zscore(keys.DUE, ticket_id) is not None, "due now"
     assert not client.hexists(keys.ticket(ticket_id), "dead:unit")
     assert not client.hexists(keys.ticket(ticket_id), "tries:unit")
+    assert not client.exists("jiesu:disabled:unit"), "the operator says that it may be called again"
 
     assert jiesu(config, "dead", "replay", "--all").stdout == "1 replayed\n"
     assert jiesu(config, "dead", "list", "--json").stdout == ""
@@ -139,3 +143,14 @@ def test_tickets_are_listed_whole_and_shown_by_number(valkey: Any, config: Path)
     shown = json.loads(jiesu(config, "tickets", "show", listed["number"], "--json").stdout)
     assert shown["ticket_id"] == ticket_id
     assert jiesu(config, "tickets", "show", "2026011500000099").exit_code == 1
+
+
+@pytest.mark.parametrize("command", ["up", "gateway", "work"])
+def test_a_cluster_is_refused_at_start_with_the_reason(server: Starter, tmp_path: Path, command: str) -> None:
+    port = server("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    file = tmp_path / "config.yaml"
+    file.write_text(f"redis:\n  url: redis://127.0.0.1:{port}/0\nhttp:\n  listen: 127.0.0.1:0\n", "utf-8")
+    words = [sys.executable, "-m", "gateway", command, "--config", str(file), "--data-dir", str(tmp_path / "data")]
+    answer = subprocess.run(words, capture_output=True, text=True, timeout=30)
+    assert answer.returncode == 69
+    assert answer.stderr.startswith("Redis Cluster cannot hold the queue")

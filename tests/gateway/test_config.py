@@ -161,7 +161,7 @@ def test_a_section_whose_keys_are_all_commented_out_is_the_default(tmp_path: Pat
     assert load(written(tmp_path, "http:\n  # listen: x\nredis:\n")) == load(None)
 
 
-def test_web_and_phone_run_by_default_and_false_switches_them_off(tmp_path: Path, clean_env: pytest.MonkeyPatch) -> None:
+def test_web_and_phone_run_by_default_and_false_ends_that(tmp_path: Path, clean_env: pytest.MonkeyPatch) -> None:
     assert load(written(tmp_path, "channels: {sms: }\n")).channels == {"web": {}, "phone": {}, "sms": {}}
     assert load(written(tmp_path, "channels: {web: false}\n")).channels == {"phone": {}}
     clean_env.setenv("JIESU_CHANNELS__WEB", "false")

@@ -163,6 +163,33 @@ async def test_counters_add_up_and_purged_rows_still_count(tmp_path):
     assert (counts["queued"], counts["parked"], counts["in_flight"]) == (2, 1, 2)
 
 
+def test_upkeep_and_counting_do_not_read_the_rows_that_are_queued(tmp_path):
+    """Accepting waits for the writer: purging a week of bodies row by row would stop it every minute."""
+    spool = Spool(tmp_path, "Asia/Shanghai")
+    spool.db.executemany(
+        "INSERT INTO submission (ticket_id, digest, channel, source_id, received_at, content_type, meta, body, size,"
+        " number, state, ended_at) VALUES (?, 'd', 'web', 's', '2026-01-15T04:00:00+00:00', '', '{}', '', 0, 'n',"
+        " 'queued', 1000)",
+        ((f"t{n}",) for n in range(2000)),
+    )
+    steps = 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    spool.db.set_progress_handler(step, 1)  # once for every instruction of SQLite's machine
+    ledger.purge(spool.db, before=999)
+    ledger.reoffer(spool.db, since=1001)
+    assert list(ledger.kept(spool.db, ("parked", "set_aside"))) == []
+    counts = ledger.counts(spool.db)
+    spool.db.set_progress_handler(None, 0)
+    spool.close()
+    assert counts["queued"] == 2000
+    assert steps < 2000
+
+
 async def test_what_nobody_outside_waits_for_insists_until_the_disk_has_room(tmp_path, monkeypatch):
     monkeypatch.setattr("gateway.writer.RETRY_AFTER", 0.01)
     async with opened(tmp_path) as intake:

@@ -15,7 +15,7 @@ import pytest
 
 from gateway import ledger, trials
 from gateway.config import Config
-from gateway.pump import Pump
+from gateway.pump import Lane, Pump
 from gateway.spool import Entry, Spool
 from gateway.writer import Writer
 from normalizer.errors import TryAgain
@@ -67,8 +67,8 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 class Line:
     """A spool with its pump running."""
 
-    def __init__(self, spool: Spool, writer: Writer, pump: Pump) -> None:
-        self.spool, self.writer, self.pump = spool, writer, pump
+    def __init__(self, spool: Spool, writer: Writer, pump: Pump, ages: list[float]) -> None:
+        self.spool, self.writer, self.pump, self.ages = spool, writer, pump, ages
 
     async def put(self, *bodies: bytes) -> list[str]:
         """Spool one row a body; returns their numbers."""
@@ -107,10 +107,11 @@ def line(tmp_path, valkey):
         spool = Spool(config.data_dir / "spool", "Asia/Shanghai")
         spool.remember(spool.db, "gateway", "00")
         writer = Writer(spool.db)
-        pumping = Pump(spool, writer, config, ended=lambda size, ages: None)
+        ages: list[float] = []
+        pumping = Pump(spool, writer, config, ended=lambda size, more: ages.extend(more))
         tasks = [asyncio.create_task(writer.run()), asyncio.create_task(pumping.run())]
         try:
-            yield Line(spool, writer, pumping)
+            yield Line(spool, writer, pumping, ages)
         finally:
             for task in tasks:
                 task.cancel()
@@ -134,6 +135,17 @@ async def test_rows_become_tickets_in_order(planted, line, valkey):
         rows = await running.until(ended)
     assert {state for state, _, _ in rows.values()} == {"queued"}
     assert tickets(valkey) == numbers
+
+
+async def test_what_is_offered_again_does_not_count_as_slow(planted, line):
+    async with line() as running:
+        await running.put(b"first", b"second")
+        await running.until(ended)
+        assert await running.writer.submit(lambda db: ledger.reoffer(db, 0)) == 2
+        running.pump.ring()
+        rows = await running.until(lambda rows: {code for _, code, _ in rows.values()} == {"known"})
+        assert len(rows) == 2
+        assert len(running.ages) == 2
 
 
 async def test_what_raises_hangs_or_dies_is_parked_and_the_rest_goes_on(planted, line, valkey):
@@ -175,7 +187,7 @@ async def test_rows_wait_while_the_server_is_away_and_are_offered_again_after_a_
     writer = Writer(spool.db)
     pump = Pump(spool, writer, config, ended=lambda size, ages: None)
     tasks = [asyncio.create_task(writer.run()), asyncio.create_task(pump.run())]
-    running = Line(spool, writer, pump)
+    running = Line(spool, writer, pump, [])
     try:
         await running.put(b"before")
         await running.until(ended)
@@ -213,6 +225,15 @@ async def test_a_batch_whose_every_row_is_parked_with_a_long_reason_is_reported_
         numbers = await running.put(*[b"raise"] * 700)
         rows = await running.until(ended)
     assert [rows[number][1] for number in numbers] == ["exception"] * 700
+
+
+async def test_a_child_killed_in_the_middle_of_a_word_does_not_end_the_gateway():
+    lane = Lane(None, "fresh")
+    reader = asyncio.StreamReader()
+    reader.feed_data(b'{"op": "idle"}\n{"op": "fini')
+    reader.feed_eof()
+    await lane._converse(reader)
+    assert lane._idle
 
 
 async def test_a_full_disk_makes_the_pump_wait_not_end(planted, line, monkeypatch):

@@ -196,9 +196,9 @@ def children() -> dict[int, list[tuple[int, list[str]]]]:
 
 
 @contextlib.contextmanager
-def _running() -> Iterator[Up]:
+def _running(environment: dict[str, str]) -> Iterator[Up]:
     with tempfile.TemporaryDirectory(prefix="jt-", ignore_cleanup_errors=True) as folder:
-        line = Up(Path(folder) / "data")
+        line = Up(Path(folder) / "data", **environment)
         line.start()
         try:
             yield line
@@ -208,13 +208,14 @@ def _running() -> Iterator[Up]:
 
 @pytest.fixture
 def send_until_received() -> Sender:
-    """As a careful client would: the same key and content until a receipt comes, for a minute."""
+    """As a careful client would: the same key (if any) and content until a receipt comes, for a minute."""
 
-    async def send(session: aiohttp.ClientSession, url: str, body: dict, key: str) -> dict:
+    async def send(session: aiohttp.ClientSession, url: str, body: dict, key: str | None = None) -> dict:
         deadline = time.monotonic() + 60
+        headers = {"Idempotency-Key": key} if key else {}
         while time.monotonic() < deadline:
             try:
-                async with session.post(url, json=body, headers={"Idempotency-Key": key}) as answer:
+                async with session.post(url, json=body, headers=headers) as answer:
                     if answer.status in (200, 201):
                         return await answer.json()
                     assert answer.status == 503, await answer.text()
@@ -358,17 +359,23 @@ def site(short_tmp: Path, server: Starter) -> Iterator[Site]:
         site.redis.close()
 
 
+@pytest.fixture(scope="module")
+def environment() -> dict[str, str]:
+    """Settings of `up` and `steady`; a module that needs others has a fixture of this name."""
+    return {}
+
+
 @pytest.fixture
-def up() -> Iterator[Up]:
+def up(environment: dict[str, str]) -> Iterator[Up]:
     """A line of the test's own, to be killed and restarted."""
-    with _running() as line:
+    with _running(environment) as line:
         yield line
 
 
 @pytest.fixture(scope="module")
-def steady() -> Iterator[Up]:
+def steady(environment: dict[str, str]) -> Iterator[Up]:
     """One line for the tests of a module, none of which disturbs it."""
-    with _running() as line:
+    with _running(environment) as line:
         yield line
 
 

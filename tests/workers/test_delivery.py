@@ -143,10 +143,43 @@ async def test_the_receivers_wish_to_wait_longer_is_respected(valkey, queue, mak
 async def test_a_receiver_that_was_not_called_uses_up_no_attempt(queue, make_item, build):
     one = make_item("a")
     queue.enqueue([one])
-    runtime = build(Receiver("hook", [TryLater("braked", 30.0, tried=False)]))
-    for _ in range(10):
+    receiver = Receiver("hook", [TryLater("braked", 30.0, tried=False)])
+    for run in range(10):
+        runtime = build(receiver, now=NOW + timedelta(minutes=run))
         assert await deliver(runtime, one.ticket_id) == "later"
+    assert len(receiver.had) == 10
     assert await runtime.dead.count() == 0
+
+
+async def test_a_destination_that_must_wait_holds_up_no_other(valkey, queue, make_item, build):
+    one = make_item("a")
+    later = make_item("b", "还有", sequence=2, threads=(f"number:{one.number}",), senders=(f"code:{one.code}",))
+    queue.enqueue([one])
+    down, fine = Receiver("hook", [TryLater("http_500", None)]), Receiver("file")
+    assert await deliver(build(down, fine), one.ticket_id) == "later"
+    assert [event.id for event in fine.had] == [f"{one.ticket_id}.accepted"]
+    due = (NOW + timedelta(seconds=5)).timestamp()
+    assert valkey.client().zscore(keys.DUE, one.ticket_id) == due
+
+    queue.enqueue([later])  # due at once, for whoever can take it; the other one keeps its schedule
+    assert await deliver(build(down, fine), one.ticket_id) == "later"
+    assert (len(fine.had), len(down.had)) == (2, 1)
+    assert valkey.client().zscore(keys.DUE, one.ticket_id) == due
+
+    down.answers = [Delivered()]
+    assert await deliver(build(down, fine, now=NOW + timedelta(seconds=6)), one.ticket_id) == "settled"
+    assert (len(fine.had), len(down.had)) == (2, 3)
+    assert valkey.client().zscore(keys.DUE, one.ticket_id) is None
+
+
+async def test_a_follow_up_that_arrives_while_another_destination_waits_is_not_put_off_with_it(queue, make_item, build):
+    one = make_item("a")
+    later = make_item("b", "还有", sequence=2, threads=(f"number:{one.number}",), senders=(f"code:{one.code}",))
+    queue.enqueue([one])
+    fine = Receiver("file")
+    down = Receiver("hook", [TryLater("http_500", None)], meanwhile=lambda: queue.enqueue([later]))
+    await deliver(build(fine, down), one.ticket_id)
+    assert len(fine.had) == 2
 
 
 @pytest.mark.parametrize(
@@ -163,8 +196,8 @@ async def test_what_cannot_be_delivered_is_dead_and_can_be_replayed(
     one, other = make_item("a"), Receiver("file")
     queue.enqueue([one])
     receiver = Receiver("hook", answers)
-    runtime = build(receiver, other)
-    for _ in range(runs):
+    for run in range(runs):
+        runtime = build(receiver, other, now=NOW + timedelta(days=run))
         await deliver(runtime, one.ticket_id)
     [entry] = await runtime.dead.list()
     assert (entry.destination, entry.reason, entry.number) == ("hook", reason, one.number)

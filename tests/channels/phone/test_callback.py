@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from channels.phone.call import Call, Utterance
-from channels.phone.callback import Callback, caller_number, callback_of
+from channels.phone.callback import Callback, callback_of, caller_number
 from channels.phone.digits import runs
 from channels.phone.numerals import numeral, understood
 from channels.phone.roles import cast
@@ -151,8 +151,9 @@ def test_the_telephone_systems_writing_is_understood(given: str | None, number: 
 @pytest.mark.parametrize(
     ("words", "digits"),
     [
-        ("一百二十一", "121"), ("幺零一", "101"), ("一百二", "120"), ("十五", "15"), ("二十", "20"), ("两千零五", "2005"),
-        ("一万二", "12000"), ("一百零二", "102"), ("三", "3"), ("零零七", "007"), ("三千五百", "3500"), ("12", "12"),
+        ("一百二十一", "121"), ("幺零一", "101"), ("一百二", "120"), ("十五", "15"), ("二十", "20"),
+        ("两千零五", "2005"), ("一万二", "12000"),
+        ("一百零二", "102"), ("三", "3"), ("零零七", "007"), ("三千五百", "3500"), ("12", "12"),
     ],
 )  # fmt: skip
 def test_spoken_numbers_become_digits(words: str, digits: str) -> None:

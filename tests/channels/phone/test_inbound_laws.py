@@ -18,10 +18,13 @@ from channels.phone.roles import cast
 from normalizer import Decision, Inbound, Kind, Raw, Speaker, normalize
 
 _PIECES: Final = (
-    "您好，请问有什么可以帮您？", "您好", "嗯", "呃，", "那个，", "我要投诉", "我们小区北门停满了车", "没人管", "幺三八零零", "13900139000",
-    "不对，是", "尾号八零零零", "就打这个号", "西城区马连道街道", "十二号院三号楼", "马连道", "路", "街道", "小区", "区", "说错了", "昨天晚上十点半",
-    "着火了", "打错了", "测试一下电话", "没事了", "谢谢", "好的", "明白了", "感谢您的来电", "请按1", "我姓张", "匿名", "保密吗", "hello", "my number is",
-    "double oh", "at 5th avenue", "，", "。", "？", " ", "\n", "\u200b", "一百", "百", "万万", "个个", "点", "25点", "年", "零", "路路路", "号号",
+    "您好，请问有什么可以帮您？", "您好", "嗯", "呃，", "那个，", "我要投诉",
+    "我们小区北门停满了车", "没人管", "幺三八零零", "13900139000", "不对，是", "尾号八零零零",
+    "就打这个号", "西城区马连道街道", "十二号院三号楼", "马连道", "路", "街道", "小区", "区",
+    "说错了", "昨天晚上十点半", "着火了", "打错了", "测试一下电话", "没事了", "谢谢", "好的",
+    "明白了", "感谢您的来电", "请按1", "我姓张", "匿名", "保密吗", "hello", "my number is",
+    "double oh", "at 5th avenue", "，", "。", "？", " ", "\n", "\u200b", "一百", "百", "万万",
+    "个个", "点", "25点", "年", "零", "路路路", "号号",
 )  # fmt: skip
 _TEXT: Final = st.one_of(
     st.lists(st.sampled_from(_PIECES), max_size=8).map("".join),
@@ -49,7 +52,7 @@ _CALL: Final = st.builds(
     Call,
     format=st.just("call"),
     started_at=_MOMENTS,
-    caller=st.one_of(st.none(), st.sampled_from(["13800138000", "tel:+86 10 6555 8888", "anonymous", "", "sip:x@y"]), _TEXT),
+    caller=st.sampled_from([None, "13800138000", "tel:+86 10 6555 8888", "anonymous", "", "sip:x@y", "1" * 90]),
     outcome=st.sampled_from([None, "answered", "missed", "abandoned", "busy", "failed", "voicemail"]),
     language=st.sampled_from([None, "zh-CN", "?"]),
     utterances=st.lists(_UTTERANCE, max_size=8).map(tuple),
@@ -162,6 +165,24 @@ def test_a_long_hostile_turn_takes_no_long_time(name: str) -> None:
     begun = time.perf_counter()
     heard(call)
     assert time.perf_counter() - begun < 2
+
+
+@pytest.mark.parametrize("label", ["1", ""])
+def test_very_many_turns_take_their_time_each(label: str) -> None:
+    """Twice the turns take about twice the time: no turn looks at all others."""
+
+    def seconds(turns: int) -> float:
+        texts = ("您是要停水%d还是停电", "停水%d", "嗯", "幺三%d，")
+        said = tuple(
+            Utterance(text=texts[at % 4].replace("%d", str(at)), speaker=f"{at % 2}" if label else "")
+            for at in range(turns)
+        )
+        begun = time.process_time()
+        heard(Call(format="call", utterances=said))
+        return time.process_time() - begun
+
+    seconds(100)
+    assert seconds(8_000) < 8 * seconds(2_000) + 0.2
 
 
 def test_an_hour_of_talk_is_understood_in_a_moment() -> None:

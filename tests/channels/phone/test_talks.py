@@ -16,7 +16,7 @@ from typing import Any, Final
 import pytest
 from pydantic import TypeAdapter
 
-from channels.phone.call import Call, Utterance
+from channels.phone.call import Call
 from channels.phone.inbound import inbound_of
 from channels.phone.matter import TITLE
 from normalizer import Inbound, Raw, Ticket, alarms, normalize

@@ -104,3 +104,9 @@ def test_what_the_source_asked_for_comes_first_and_once(ticket_of: TicketOf) -> 
     requester = {"email": "a@example.com", "reply_to": ({"channel": "email", "address": "a@example.com"},)}
     ticket = ticket_of("路灯坏了", requester=requester)
     assert [(to.channel, to.address) for to in ticket.requester.reply_to] == [("email", "a@example.com")]
+
+
+def test_a_number_to_call_back_is_one_address_however_it_was_written(ticket_of: TicketOf) -> None:
+    requester = {"phone": "139 0013 9000", "reply_to": ({"channel": "phone", "address": "139 0013 9000"},)}
+    ticket = ticket_of("路灯坏了", channel="phone", requester=requester)
+    assert [(to.channel, to.address) for to in ticket.requester.reply_to] == [("phone", "+8613900139000")]
