@@ -1,4 +1,4 @@
-"""What the citizen filled in is taken as said: kind and category as chosen, confidentiality as a flag.
+"""What came with the submission is taken as said: kind and category as given, confidentiality as a flag.
 
 May not look at the free text.
 """
@@ -20,11 +20,11 @@ def take_form(inbound: Inbound, draft: Ticket) -> Ticket:
     update: dict[str, object] = {}
     if inbound.kind is not None:
         update["kind"] = inbound.kind
-        notes.append(Note(step=STEP, code="kind_given", detail=f"the requester chose {inbound.kind.value}"))
+        notes.append(Note(step=STEP, code="kind_given", detail=f"the submission says {inbound.kind.value}"))
     code = clean_line(inbound.category or "")
     if code:
         update["category"] = Category(code=code, confidence=1, method=METHOD)
-        notes.append(Note(step=STEP, code="category_given", detail="the requester chose the category"))
+        notes.append(Note(step=STEP, code="category_given", detail="the submission says the category"))
     if draft.requester.confidential and Flag.CONFIDENTIAL not in draft.flags:
         update["flags"] = (*draft.flags, Flag.CONFIDENTIAL)
         notes.append(Note(step=STEP, code="confidential", detail="the requester asked for confidentiality"))
