@@ -63,7 +63,7 @@ class Line:
         self.directory = directory
         self.port = free_port()
         arguments = ["-m", "gateway", "up", "--data-dir", str(directory), "--http", f"127.0.0.1:{self.port}"]
-        self._process = Process(arguments, environment)
+        self._process = Process(arguments, {"JIESU_CHANNELS__EMAIL__LISTEN": "127.0.0.1:0"} | environment)
         wait_for(self._ready, "readiness", 30)
         self.redis: redis.Redis = connect(RedisConfig(), directory)
 

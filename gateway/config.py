@@ -34,7 +34,7 @@ from pydantic_settings import (
 )
 from pydantic_settings.exceptions import SettingsError
 
-from gateway import config_text
+from gateway import config_env, config_text
 from gateway.config_text import ConfigError
 from gateway.intake import IntakeConfig, SpoolConfig
 from normalizer.config import NormalizerConfig
@@ -44,10 +44,9 @@ from workers.destinations.registry import DestinationConfig
 
 __all__ = ["Config", "ConfigError", "config_schema", "effective", "load", "site_secret"]
 
-ENV_PREFIX: Final = "JIESU_"
 SECRET_BYTES: Final = 32
 MIB: Final = 1024 * 1024
-ON_BY_DEFAULT: Final = ("web", "phone")
+ON_BY_DEFAULT: Final = ("web", "phone", "email")
 """Channels that run without a block in the configuration."""
 
 Network = Annotated[
@@ -146,12 +145,20 @@ class HttpConfig(Block):
         return split_address(self.listen)
 
 
+class BlobsConfig(Block):
+    """Large bodies and attachments."""
+
+    keep_days: int = Field(
+        default=730, ge=0, le=36_500, description="Whole days older than that are removed; 0 = kept for ever"
+    )
+
+
 class PumpConfig(Block):
     """How rows of the spool become tickets."""
 
     batch: int = Field(default=200, ge=1, description="Rows offered to the queue at once")
     time_limit: float = Field(default=10, gt=0, description="Seconds one row may take to parse and normalize")
-    memory_limit: ByteSize = Field(default=ByteSize(1024 * MIB), description="Address space of a parsing process")
+    memory_limit: ByteSize = Field(default=ByteSize(1024 * MIB), description="Data of a parsing process (RLIMIT_DATA)")
     attempts: int = Field(default=3, ge=1, description="Unfinished attempts after which a row is parked")
     nice: int = Field(default=10, ge=0, le=19, description="Accepting comes first")
 
@@ -207,7 +214,7 @@ class Config(BaseSettings):
         extra="forbid",
         hide_input_in_errors=True,
         validate_default=True,
-        env_prefix=ENV_PREFIX,
+        env_prefix=config_env.PREFIX,
         env_nested_delimiter="__",
     )
 
@@ -217,6 +224,7 @@ class Config(BaseSettings):
     http: HttpConfig = HttpConfig()
     spool: SpoolConfig = SpoolConfig()
     intake: IntakeConfig = IntakeConfig()
+    blobs: BlobsConfig = BlobsConfig()
     pump: PumpConfig = PumpConfig()
     queue: QueueConfig = QueueConfig()
     workers: WorkersConfig = WorkersConfig()
@@ -286,12 +294,7 @@ def load(
         ConfigError: every fault found, each with the dotted path of its key.
     """
     document = config_text.read_yaml(path) if path is not None else {}
-    strangers = [
-        f"environment {name}: no such section{config_text.nearest(section, Config.model_fields)}"
-        for name in os.environ
-        if name.upper().startswith(ENV_PREFIX) and "__" in name
-        if (section := name[len(ENV_PREFIX) :].split("__")[0].lower()) not in Config.model_fields
-    ]
+    strangers = config_env.strangers(Config, os.environ)
     given: dict[str, Any] = {name: dict(block) for name, block in (overrides or {}).items()}
     if data_dir is not None:
         given["data_dir"] = data_dir

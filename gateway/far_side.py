@@ -11,6 +11,7 @@ import random
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -55,7 +56,7 @@ def build_runtime(config: Config) -> Runtime:
 
 
 def run_dispatcher(config: Config, ready: Callable[[], None]) -> int:
-    """Until SIGTERM. While Redis is away it waits."""
+    """Until SIGTERM. While Redis is away it waits, and counts as ready: the line takes submissions all the same."""
     os.nice(config.workers.nice)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -68,11 +69,11 @@ def run_dispatcher(config: Config, ready: Callable[[], None]) -> int:
         keep_days=config.queue.keep_days,
     )
     prepared = away = False
+    ready()
     while not stop.is_set():
         try:
             if not prepared:
                 dispatcher.prepare()
-                ready()
                 prepared = True
             dispatcher.turn()
             away = False
@@ -86,16 +87,32 @@ def run_dispatcher(config: Config, ready: Callable[[], None]) -> int:
 
 def run_worker(config: Config, queue: str, ready: Callable[[], None]) -> int:
     """An RQ worker on exactly one queue (several queues would lose a job on kill -9; RQ 3.0.0). Until SIGTERM, which
-    lets the job in hand finish."""
+    lets the job in hand finish. Counts as ready while Redis is away, as the dispatcher does."""
     os.nice(config.workers.nice)
     set_runtime(build_runtime(config))
     connection = connect(config.redis, config.data_dir)
+    ready()
+    _wait_for_server(connection)
     worker = SimpleWorker(
         [Queue(queue, connection=connection, serializer=JSONSerializer)],
         connection=connection,
         serializer=JSONSerializer,
     )
     worker.max_connection_wait_time = WORKER_AWAY_MAX
-    ready()
     worker.work(logging_level="WARNING")
     return 0
+
+
+def _wait_for_server(client: redis.Redis) -> None:
+    """RQ waits for a server that goes away, but not for one that is away when a worker is made. A signal ends this:
+    nothing is in hand yet."""
+    away = False
+    while True:
+        try:
+            client.ping()
+            return
+        except redis.RedisError as error:
+            if not away:
+                log.warning("queue_server_away", error=type(error).__name__)
+            away = True
+            time.sleep(AWAY)

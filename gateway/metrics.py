@@ -26,6 +26,7 @@ from channels.contract import Handler
 from gateway import ledger
 from gateway.spool_file import FILE
 from workers import keys
+from workers.connect import memory_share
 
 FRESH: Final = 2.0
 """Seconds for which the sums are not read again."""
@@ -39,11 +40,12 @@ DELIVERIES: Final = "deliveries:"
 
 @dataclass(frozen=True, slots=True)
 class FarSide:
-    """What Redis said. `deliveries`: (destination, outcome) -> how many."""
+    """What Redis said. `deliveries`: (destination, outcome) -> how many. `memory_share`: see the function."""
 
     deliveries: Mapping[tuple[str, str], int]
     dead: int
     memory: int
+    memory_share: float | None
     streams: Mapping[str, int]
 
 
@@ -57,6 +59,7 @@ class _Seen(Collector):
     def collect(self) -> Iterable[Metric]:
         if self.rows:
             yield from _of_rows(self.rows)
+        yield GaugeMetricFamily("jiesu_redis_up", "Whether Redis answered", value=self.far is not None)
         if self.far is not None:
             yield from _of_far_side(self.far)
 
@@ -131,10 +134,12 @@ async def far_side(client: Redis) -> FarSide | None:
             stats, dead, tickets, events, memory = await cast("Awaitable[list[object]]", pipe.execute())
     except (RedisError, OSError):
         return None
+    facts = cast("Mapping[str, int]", memory)
     return FarSide(
         deliveries=_deliveries(cast("Mapping[bytes, bytes]", stats)),
         dead=cast(int, dead),
-        memory=int(cast("Mapping[str, int]", memory)["used_memory"]),
+        memory=int(facts["used_memory"]),
+        memory_share=memory_share(facts),
         streams={"tickets": cast(int, tickets), "events": cast(int, events)},
     )
 
@@ -169,6 +174,9 @@ def _of_far_side(far: FarSide) -> Iterable[Metric]:
     yield deliveries
     yield GaugeMetricFamily("jiesu_dead_entries", "Deliveries and entries that were given up", value=far.dead)
     yield GaugeMetricFamily("jiesu_redis_used_memory_bytes", "Memory Redis uses", value=far.memory)
+    if far.memory_share is not None:
+        share = "Of maxmemory: at 1 Redis refuses writes"
+        yield GaugeMetricFamily("jiesu_redis_memory_share", share, value=far.memory_share)
     streams = GaugeMetricFamily("jiesu_stream_length", "Entries of a stream", labels=["stream"])
     for stream, length in far.streams.items():
         streams.add_metric([stream], length)

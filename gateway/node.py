@@ -25,12 +25,14 @@ from gateway import ledger, spool_file
 from gateway.auth import Tokens
 from gateway.claims import NoGatewayIdError, claim_gateway
 from gateway.config import Config, site_secret
+from gateway.expiry import Expiry
 from gateway.intake import Intake
 from gateway.limits import Buckets, Guesses
 from gateway.listener import Listener
 from gateway.metrics import Metrics
 from gateway.progress import Progress
 from gateway.pump import Pump
+from gateway.reference import Reference
 from gateway.registry import Registry
 from gateway.routes import Routes
 from gateway.spool import Spool
@@ -105,10 +107,11 @@ class Node:
         self.store = Store(self.client, domain=config.site.domain)
         self.metrics = Metrics(self.spool.directory, self.client)
         self.pump = Pump(self.spool, self.writer, config, ended=self._ended, met=self._met)
+        self.blobs = Blobs(config.data_dir / "blobs")
         self.intake = Intake(
             self.spool,
             self.writer,
-            Blobs(config.data_dir / "blobs"),
+            self.blobs,
             intake=config.intake,
             limits=config.spool,
             secret=secret,
@@ -129,6 +132,7 @@ class Node:
 
     def _register_pages(self, secret: bytes) -> None:
         TicketsApi(self.store, self.intake, self.config).register(self.routes.add)
+        Reference(self.config).register(self.routes.add)
         self.routes.add("GET", "/metrics", self.metrics.show)
         web = self.channels.get("web")
         if web is not None:
@@ -205,10 +209,12 @@ class Node:
             failures += 1
 
     async def _upkeep(self) -> None:
-        """Forget old rows and look again at how much is unqueued."""
+        """Forget old rows and blobs, and look again at how much is unqueued."""
+        expiry = Expiry(self.blobs, self.spool.directory, self.config.blobs.keep_days)
         while True:
             before = time.time() - self.config.spool.keep_days * 86400
             await self.writer.insist(partial(ledger.purge, before=before))
+            await expiry.turn()
             facts = await asyncio.to_thread(self._counts)
             self.intake.unqueued_bytes = int(facts["bytes"])
             await asyncio.sleep(UPKEEP_EVERY)

@@ -113,6 +113,7 @@ def document(config: Config) -> dict[str, Any]:
             "openapi": "3.1.1",
             "info": {"title": config.site.name, "version": version("jiesu")},
             "servers": [{"url": config.public_url}],
+            "externalDocs": {"url": f"{config.public_url}/docs", "description": "This document for people"},
             "paths": paths,
             "components": {
                 "schemas": schemas["$defs"],

@@ -13,7 +13,6 @@ import unicodedata
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
-from functools import lru_cache
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any, Final
@@ -21,7 +20,6 @@ from uuid import UUID, uuid4
 
 import structlog
 from aiohttp import web
-from jinja2 import ChoiceLoader, Environment, PackageLoader
 from redis import RedisError
 
 from channels.alerts import warnings_of
@@ -30,9 +28,10 @@ from channels.problem import problem
 from channels.web.bodies import URLENCODED, urlencoded
 from channels.web.config import WebConfig
 from channels.web.follow_up import follow_up_raw
-from channels.web.pages import CATALOGUE, HEADERS, STYLESHEET, Lang, environment, language
+from channels.web.pages import CATALOGUE, HEADERS, STYLESHEET, Lang, language
 from channels.web.receive import TransportError, read
 from gateway.limits import Guesses
+from gateway.pages import environment
 from normalizer import events
 from normalizer.errors import Rejected, TryAgain
 from normalizer.identity import is_number, receipt_code, same_code
@@ -225,14 +224,6 @@ class Progress:
         return hmac.digest(self._secret, f"{ticket_id}|{expiry}".encode(), "sha256").hex()
 
 
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    """The web channel's environment, its base.html included, and this package's templates before it."""
-    base = environment()
-    assert base.loader is not None
-    return base.overlay(loader=ChoiceLoader([PackageLoader("gateway"), base.loader]))
-
-
 _DEFAULTS: Final[Mapping[str, object]] = {
     "number": "", "mistakes": (), "text": "", "submission_id": "", "pass_token": "", "added": False, "call_now": (),
 }  # fmt: skip
@@ -240,7 +231,7 @@ _DEFAULTS: Final[Mapping[str, object]] = {
 
 def _page(request: web.Request, status: HTTPStatus, *, view: str, **values: object) -> web.Response:
     lang = language(request)
-    body = _environment().get_template("progress.html").render(
+    body = environment().get_template("progress.html").render(
         **{
             **_DEFAULTS,
             "submission_id": str(uuid4()),

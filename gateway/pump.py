@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import socket
 import sys
@@ -54,12 +55,12 @@ class Lane:
         descriptor = Slot.create()
         slot = Slot(descriptor)
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "gateway.pump_child", self._name, str(theirs.fileno()), str(descriptor),
-                str(self._pump.spool.directory), pass_fds=(theirs.fileno(), descriptor),
-                stdin=asyncio.subprocess.DEVNULL,
-            )  # fmt: skip
-            theirs.close()
+            with theirs:
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", "gateway.pump_child", self._name, str(theirs.fileno()), str(descriptor),
+                    str(self._pump.spool.directory), pass_fds=(theirs.fileno(), descriptor),
+                    stdin=asyncio.subprocess.DEVNULL,
+                )  # fmt: skip
             reader, self._writer = await asyncio.open_connection(sock=ours, limit=LINE_MAX)
             self.send(**self._pump.child_config)
             self._connected.set()
@@ -72,6 +73,7 @@ class Lane:
             return slot.current()[0], _reason(code, late=watcher.done())
         finally:
             await self._end(slot, descriptor)
+            ours.close()
 
     def send(self, **message: Any) -> None:
         """Say something to the child; a child that just died is found out elsewhere."""
@@ -262,7 +264,8 @@ class Pump:
             await self._writer.insist(lambda db: trials.absolve(db, alone))
         if message["state"] != self.server_state:
             self.server_state = message["state"]
-            log.info("queue_server", state=self.server_state)
+            level = logging.INFO if self.server_state == "here" else logging.WARNING
+            log.log(level, "queue_server", state=self.server_state)
         run_id = message.get("run_id")
         known = self.spool.fact("run_id")
         if run_id is None or run_id == known:

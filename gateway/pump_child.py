@@ -28,6 +28,7 @@ from gateway.config import Config, site_secret
 from gateway.ledger import Row
 from gateway.pump_link import ChildLink, Closed, Slot
 from gateway.registry import Registry
+from gateway.spool_file import is_busy
 from normalizer import identity, normalize
 from normalizer.attachment import describe
 from normalizer.errors import Rejected
@@ -122,8 +123,10 @@ class Child:
             now = time.monotonic()
             waiting = [seq for seq, early in self._early.items() if now < early.again]
             return ledger.fresh(self._db, limit=self._config.pump.batch, max_bytes=BATCH_BYTES, without=waiting)
-        except sqlite3.OperationalError:
-            return []  # busy for longer than the driver waits: the next round sees the same rows
+        except sqlite3.OperationalError as error:
+            if not is_busy(error):
+                raise  # a broken spool: this child ends, the log says why, and the next one looks again
+            return []  # for longer than the driver waits: the next round sees the same rows
 
     def _try(self, rows: Sequence[Row]) -> None:
         ends: list[End] = []

@@ -48,7 +48,11 @@ class Registry:
     def configured(self, config: Config) -> dict[str, Channel]:
         """The channels of `config`. A field `timezone` or `domain` that is left out is the site's; relative paths lie
         below `data_dir`. Raises as `build`."""
-        site = {"timezone": config.site.timezone, "domain": config.site.domain}
+        site = {
+            "timezone": config.site.timezone,
+            "domain": config.site.domain,
+            "secret_file": str(config.secret_path),
+        }
         return self.build(config.channels, site=site, folder=config.data_dir)
 
     def build(

@@ -37,6 +37,17 @@ def connect(directory: Path) -> sqlite3.Connection:
     return db
 
 
+def is_busy(error: Exception) -> bool:
+    """Whether somebody else held the database for too long: this passes by itself."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # without the extended code
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def is_full(error: Exception) -> bool:
+    """Whether the disk is full: this passes when somebody makes room."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF == sqlite3.SQLITE_FULL
+
+
 def own(directory: Path) -> int:
     """Become the one owner of the spool until the descriptor returned is closed, or the process dies.
 

@@ -14,6 +14,7 @@ from functools import partial
 from itertools import groupby
 from typing import Any, Final, TypeVar
 
+from gateway.spool_file import is_busy, is_full
 from normalizer.errors import TryAgain
 
 T = TypeVar("T")
@@ -38,6 +39,8 @@ class Writer:
         self._db = db
         self._waiting: list[_Change] = []
         self._wake = asyncio.Event()
+        self.failing = False
+        """Whether the last group could not be written: the disk was full, or the database busy."""
         self._thread = ThreadPoolExecutor(1, "spool-writer")
 
     def join(
@@ -81,9 +84,11 @@ class Writer:
                 results = await asyncio.shield(loop.run_in_executor(self._thread, self._commit, group))
             except Exception as error:
                 _fail(group, TryAgain(RETRY_AFTER, "the spool cannot be written"))
-                if not _passing(error):
-                    raise
+                if not (is_full(error) or is_busy(error)):
+                    raise  # this process must not go on
+                self.failing = True
             else:
+                self.failing = False
                 for change, result in zip(group, results, strict=True):
                     _resolve(change.done, result)
 
@@ -103,12 +108,6 @@ class Writer:
 
 def _alone(change: Callable[[sqlite3.Connection], T], db: sqlite3.Connection, _: Sequence[None]) -> Sequence[T]:
     return [change(db)]
-
-
-def _passing(error: Exception) -> bool:
-    """Full and busy pass by themselves; anything else means that this process must not go on."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _fail(group: list[_Change], error: Exception) -> None:

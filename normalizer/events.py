@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import AwareDatetime, Field
 
-from normalizer.ticket import AttachmentRef, Model, Note, Number, TicketId, Turn
+from normalizer.ticket import AttachmentRef, Flag, Model, Note, Number, TicketId, Turn, Urgency
 
 ACCEPTED: Final = "org.jiesu.ticket.accepted.v1"
 FOLLOWED_UP: Final = "org.jiesu.ticket.followed_up.v1"
@@ -67,6 +67,14 @@ class FollowedUp(TicketStep):
     turn: Turn
     attachments: tuple[AttachmentRef, ...] = ()
     notes: tuple[Note, ...] = ()
+    urgency: Urgency | None = Field(
+        default=None,
+        description="What the later message says by itself; the ticket has the more urgent tier of both. "
+        "Absent in events written before this field was",
+    )
+    flags: tuple[Flag, ...] = Field(
+        default=(), description="Of the later message; what they say of the matter holds for the ticket"
+    )
 
 
 class DeliveryOutcome(TicketStep):

@@ -1,18 +1,25 @@
 """Bytes too big for a database row: content-addressed files `YYYY/MM/DD/<sha256>`, durable before they are named.
 
-May not delete a single blob: whole days expire by retention, so nothing has to count references.
+May not delete a single blob: whole days expire by retention (`expire`), so nothing has to count references.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
+import shutil
 import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from typing import Final
 
 from normalizer.ticket import BlobRef
 from workers.durable import sync_directory
+
+_DAY: Final = re.compile(r"\d{4}/\d{2}/\d{2}")
 
 
 class Blobs:
@@ -45,6 +52,33 @@ class Blobs:
         """Where a blob lies. Raises ValueError for a reference that is no blob's."""
         BlobRef(blob=ref, sha256=ref[-64:], size=0)
         return self.root / ref
+
+    def days(self) -> Iterator[date]:
+        """The days that have a folder, in no order; what else lies there is none of ours."""
+        for folder in self.root.glob("*/*/*"):
+            name = folder.relative_to(self.root).as_posix()
+            if _DAY.fullmatch(name) and folder.is_dir() and not folder.is_symlink():
+                with suppress(ValueError):  # no day of the calendar
+                    yield date.fromisoformat(name.replace("/", "-"))
+
+    def expire(self, before: date, keep: Collection[str]) -> int:
+        """Remove every day before `before`, except those of the blobs `keep` (references, as `BlobRef.blob`); returns
+        how many days. An interrupted removal is finished by the next one.
+
+        Raises:
+            OSError: a folder cannot be removed.
+        """
+        kept = {ref[:10] for ref in keep}
+        gone = [day for day in self.days() if day < before and f"{day:%Y/%m/%d}" not in kept]
+        for day in gone:
+            shutil.rmtree(self.root / f"{day:%Y/%m/%d}")
+        # Only months that are over: in a running one somebody may be making the folder of a day just now.
+        for month in {day.replace(day=1) for day in gone if day.replace(day=1) < before.replace(day=1)}:
+            with suppress(OSError):  # it still has days
+                (self.root / f"{month:%Y/%m}").rmdir()
+                if month.year < before.year:
+                    (self.root / f"{month:%Y}").rmdir()
+        return len(gone)
 
     def _make_folder(self, folder: Path) -> None:
         """Create a day's folder, each new level made durable in the level above."""

@@ -156,6 +156,15 @@ async def check_server_async(client: redis.asyncio.Redis) -> ServerFacts:
     return _facts(info, settings)
 
 
+def memory_share(info: Mapping[str, Any]) -> float | None:
+    """How full the server is: used / max memory of what INFO (or its section `memory`) says; more than 1 is possible.
+
+    None = it has no limit of its own.
+    """
+    limit = int(info.get("maxmemory", 0))
+    return int(info["used_memory"]) / limit if limit else None
+
+
 def error_code(error: BaseException) -> str:
     """The server's own word for an error (WRONGTYPE, OOM …), "" when the error is not a server's reply.
 

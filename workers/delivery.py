@@ -13,7 +13,7 @@ import structlog
 
 from normalizer import events
 from workers.dead import DeadEntry
-from workers.destinations.contract import Delivered, Destination, Disabled, Event, Outcome, Refused, TryLater
+from workers.destinations.contract import Delivered, Disabled, Event, Outcome, Refused, TryLater
 from workers.destinations.schedule import delay
 from workers.runtime import Runtime
 from workers.store import Record, Step
@@ -41,8 +41,8 @@ async def deliver(runtime: Runtime, ticket_id: str) -> str:
 
 
 async def _settle(runtime: Runtime, ticket_id: str, token: str) -> str:
-    """Destination after destination, one that must wait holds up no other; starts anew when a follow-up moved the
-    ticket meanwhile."""
+    """Destination after destination, one that must wait holds up no other; each event is recorded before the next is
+    sent, so that a job cut short repeats one at most; starts anew when a follow-up moved the ticket meanwhile."""
     later: dict[str, float] = {}
     while True:
         record = await runtime.store.load(ticket_id)
@@ -57,12 +57,13 @@ async def _settle(runtime: Runtime, ticket_id: str, token: str) -> str:
             if await runtime.store.put_off(ticket_id, min(waiting.values()), record.version):
                 return "later"
             continue
-        outcome, event = await _send(runtime.destinations[name], record)
+        version, event = _next(record, name)
+        outcome = await runtime.destinations[name].deliver(event)
         await runtime.store.count(f"deliveries:{name}:{_word(outcome)}")
         match outcome:
             case Delivered():
                 result = await runtime.store.step(
-                    ticket_id, record.version, _delivered(runtime, record, name, event), token=token
+                    ticket_id, record.version, _delivered(runtime, record, name, version, event), token=token
                 )
             case TryLater() if not _exhausted(runtime, record, name, outcome):
                 later[name] = await _put_off(runtime, record, name, outcome)
@@ -109,30 +110,23 @@ def outgoing(record: Record, source: str) -> Iterator[tuple[int, Event]]:
             yield step["data"]["version"], Event(step["id"], step["type"], id, document)
 
 
-async def _send(destination: Destination, record: Record) -> tuple[Outcome, Event]:
-    """Every outstanding event in order, up to the first that is not delivered."""
-    had = _had(record, destination.name)
-    outcome: Outcome = Delivered()
-    for version, event in outgoing(record, record.source):
-        if version > had:
-            outcome = await destination.deliver(event)
-            if not isinstance(outcome, Delivered):
-                break
-    return outcome, event
+def _next(record: Record, name: str) -> tuple[int, Event]:
+    """The first event that the destination lacks, with its version; there is one while it is outstanding."""
+    had = _had(record, name)
+    return next((version, event) for version, event in outgoing(record, record.source) if version > had)
 
 
-def _delivered(runtime: Runtime, record: Record, name: str, event: Event) -> Step:
-    latest = _latest(record)
-    others = [other for other in _outstanding(runtime, record) if other != name]
+def _delivered(runtime: Runtime, record: Record, name: str, version: int, event: Event) -> Step:
+    others = [other for other in _outstanding(runtime, record) if other != name or version < _latest(record)]
     buried = any(field.startswith("dead:") for field in record.fields)
     return Step(
-        operation=f"delivered:{name}:{latest}",
+        operation=f"delivered:{name}:{version}",
         type=events.DELIVERED,
         at=runtime.now(),
         data={"destination": name, "event_id": event.id, "at": events.rfc3339(runtime.now())},
         state="" if others else UNDELIVERED if buried else DELIVERED,
         due=None if others else "done",
-        fields={f"delivered:{name}": latest, f"tries:{name}": 0},
+        fields={f"delivered:{name}": version, f"tries:{name}": 0},
     )
 
 

@@ -23,6 +23,7 @@ from normalizer import events
 from normalizer.identity import is_number
 from normalizer.ticket import Tier
 from workers import keys
+from workers.connect import memory_share
 from workers.dead import DeadEntry
 from workers.jobs import DELIVER
 
@@ -32,12 +33,13 @@ DISPATCH: Final = "dispatch"
 URGENT: Final = "urgent"
 COUNT: Final = 200
 BLOCK_MS: Final = 500
-SWEEP_EVERY: Final = 1.0
+SWEEP_EVERY: Final = 0.5
 KEEP_HOUSE_EVERY: Final = 10.0
 ABANDONED_AFTER: Final = 60.0
 FORGET_AFTER: Final = 3600.0
 FAILURE_TTL: Final = 3600
 HIGH_WATER: Final = 2000
+MEMORY_ALARM: Final = 0.7
 FAILURES: Final = "jiesu:failures"
 MAX_FAILURES: Final = 3
 TICKET_ID: Final = re.compile(r"t[a-z2-7]{26}")
@@ -81,14 +83,17 @@ class Dispatcher:
         self._trim = client.register_script(keys.script("trim"))
         self._forget = client.register_script(keys.script("forget"))
         self._next_sweep = self._next_house = 0.0
+        self._memory_high = False
 
     def prepare(self) -> None:
-        """Make the consumer group, from the stream's beginning, unless it is there."""
-        try:
-            self._client.xgroup_create(keys.TICKETS, keys.GROUP, id="0", mkstream=True)
-        except redis.ResponseError as error:
-            if "BUSYGROUP" not in str(error):
-                raise
+        """Make our consumer group and every one that entries must wait for, from the stream's beginning, unless they
+        are there: what is trimmed before a reader's first start would be lost to it."""
+        for group in dict.fromkeys((keys.GROUP, *self._groups)):
+            try:
+                self._client.xgroup_create(keys.TICKETS, group, id="0", mkstream=True)
+            except redis.ResponseError as error:
+                if "BUSYGROUP" not in str(error):
+                    raise
 
     def turn(self) -> int:
         """One turn of the loop: new entries, then what is due by the clock; returns the jobs enqueued.
@@ -135,16 +140,17 @@ class Dispatcher:
         return len(turns)
 
     def sweep(self) -> int:
-        """Enqueue what is overdue, unless so much is waiting that it may only be waiting for its turn."""
-        if sum(queue.count for queue in self._queues.values()) > HIGH_WATER:
-            return 0
-        rows = cast("list[list[bytes]]", self._sweep(keys=[keys.DUE], args=[self._lease, COUNT]))
+        """Enqueue what is overdue, the immediate first, unless so much is waiting in the queue it would go to that it
+        may only be waiting for its turn."""
+        room = [0 if self._queues[name].count > HIGH_WATER else COUNT for name in (URGENT, DISPATCH)]
+        rows = cast("list[list[bytes]]", self._sweep(keys=[keys.DUE, keys.IMMEDIATE], args=[self._lease, *room]))
         turns = [Turn(t.decode(), int(v), int(a), tier.decode(), number.decode()) for t, v, a, tier, number in rows]
         self._enqueue(turns)
         return len(turns)
 
     def keep_house(self) -> None:
-        """Take over what dead consumers held, try own failures again, trim both streams, forget idle consumers."""
+        """Take over what dead consumers held, try own failures again, trim both streams, make lost groups again, forget
+        idle consumers, look at the memory."""
         claimed = self._client.xautoclaim(
             keys.TICKETS, keys.GROUP, self._consumer, round(ABANDONED_AFTER * 1000), count=COUNT
         )
@@ -152,7 +158,17 @@ class Dispatcher:
         self.dispatch(self._read("0"))
         self._trim(keys=[keys.TICKETS], args=[self._keep, *self._groups])
         self._trim(keys=[keys.EVENTS], args=[self._keep])
+        self.prepare()
         self._forget(keys=[keys.TICKETS], args=[keys.GROUP, FORGET_AFTER])
+        self._watch_memory()
+
+    def _watch_memory(self) -> None:
+        """Nothing is ever evicted: say once, every time the alarm's share is crossed, that it is getting full."""
+        share = memory_share(self._client.info("memory"))
+        high = share is not None and share >= MEMORY_ALARM
+        if share is not None and high and not self._memory_high:
+            log.error("queue_memory_high", percent=round(share * 100))
+        self._memory_high = high
 
     def _enqueue(self, turns: Sequence[Turn]) -> None:
         """Job id = ticket-version-attempt: enqueuing the same turn twice only runs it twice, which is harmless."""

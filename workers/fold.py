@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from normalizer import events
-from normalizer.ticket import AttachmentRef, Note, Ticket, Turn
+from normalizer.ticket import AttachmentRef, Flag, Note, Ticket, Tier, Turn, Urgency
 
 
 def fold(ticket: Ticket, later: Iterable[Mapping[str, Any]]) -> Ticket:
@@ -30,7 +30,30 @@ def _followed_up(ticket: Ticket, data: Mapping[str, Any]) -> dict[str, Any]:
         "conversation": (*ticket.conversation, Turn.model_validate(data["turn"])),
         "attachments": (*ticket.attachments, *map(AttachmentRef.model_validate, data["attachments"])),
         "notes": (*ticket.notes, *map(Note.model_validate, data["notes"])),
+        "urgency": _more_urgent(ticket.urgency, data.get("urgency")),
+        "flags": tuple(dict.fromkeys((*ticket.flags, *_of_the_matter(data.get("flags", ()))))),
     }
+
+
+def _more_urgent(urgency: Urgency, later: Mapping[str, Any] | None) -> Urgency:
+    """The more urgent tier of both, with the reasons of both. An event of before `urgency` was told changes nothing."""
+    if later is None:
+        return urgency
+    other = Urgency.model_validate(later)
+    return Urgency(
+        tier=min(urgency.tier, other.tier, key=URGENCY.index),
+        reasons=tuple(dict.fromkeys((*urgency.reasons, *other.reasons))),
+    )
+
+
+def _of_the_matter(flags: Iterable[str]) -> Iterable[Flag]:
+    return (flag for flag in map(Flag, flags) if flag not in OF_THE_MESSAGE)
+
+
+URGENCY: Final = tuple(Tier)
+"""Tiers in the order of urgency, which is the order they are declared in; `batch.lua` has the same."""
+OF_THE_MESSAGE: Final = frozenset({Flag.AUTOMATED, Flag.NO_REQUEST})
+"""What says nothing of the ticket when only a later message is so: an automatic answer, a call without a request."""
 
 
 CHANGES: Final[Mapping[str, Callable[[Ticket, Mapping[str, Any]], dict[str, Any]]]] = {

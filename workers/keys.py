@@ -11,6 +11,7 @@ from typing import Final
 TICKETS: Final = "jiesu:tickets"
 EVENTS: Final = "jiesu:events"
 DUE: Final = "jiesu:due"
+IMMEDIATE: Final = "jiesu:immediate"
 DEAD: Final = "jiesu:dead"
 STATS: Final = "jiesu:stats"
 GATEWAYS: Final = "jiesu:gateways"

@@ -5,6 +5,7 @@ May not retry: the caller knows whether Redis is away, and every call is idempot
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, cast
@@ -112,13 +113,17 @@ def _message(ticket: Ticket) -> bytes:
     turn = Turn(speaker=Speaker.CITIZEN, text=ticket.text, start=ticket.received_at)
     attachments = b",".join(a.model_dump_json().encode() for a in ticket.attachments)
     notes = b",".join(n.model_dump_json().encode() for n in ticket.notes)
-    return b',"submission_id":"%s","channel":"%s","received_at":"%s","turn":%s,"attachments":[%s],"notes":[%s]' % (
+    head = b',"submission_id":"%s","channel":"%s","received_at":"%s","turn":%s,"attachments":[%s],"notes":[%s]' % (
         ticket.ticket_id.encode(),
         ticket.channel.encode(),
         events.rfc3339(ticket.received_at).encode(),
         turn.model_dump_json().encode(),
         attachments,
         notes,
+    )
+    return head + b',"urgency":%s,"flags":%s' % (
+        ticket.urgency.model_dump_json().encode(),
+        json.dumps([flag.value for flag in ticket.flags]).encode(),
     )
 
 
@@ -146,7 +151,7 @@ class TicketQueue:
         arguments: list[Any] = [self._grace, len(items)]
         for one in items:
             arguments.extend(one.arguments())
-        answer = self._script(keys=[keys.TICKETS, keys.EVENTS, keys.DUE], args=arguments)
+        answer = self._script(keys=[keys.TICKETS, keys.EVENTS, keys.DUE, keys.IMMEDIATE], args=arguments)
         return [
             Result(cast(Code, code.decode()), detail.decode(errors="replace"))
             for code, detail in cast("list[tuple[bytes, bytes]]", answer)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # sysexits.h
 EX_NOINPUT: Final = 66
 EX_UNAVAILABLE: Final = 69
+EX_TEMPFAIL: Final = 75
 EX_CONFIG: Final = 78
 
 ConfigFile = Annotated[

@@ -59,12 +59,14 @@ def _existing(path: Path) -> Path:
 def _redis(config: Config) -> Iterator[Finding]:
     import redis
 
-    from workers.connect import UnfitServerError, check_server, connect
+    from workers.connect import UnfitServerError, check_server, connect, memory_share
+    from workers.dispatcher import MEMORY_ALARM
     from workers.valkey import ValkeyError, server_binary
 
     try:
         with connect(config.redis, config.data_dir) as client:
             facts = check_server(client)
+            share = memory_share(client.info("memory"))
     except UnfitServerError as error:
         yield Finding("redis", False, str(error))
         return
@@ -82,6 +84,8 @@ def _redis(config: Config) -> Iterator[Finding]:
     yield Finding("redis", True, f"{facts.product} {facts.version}, {facts.role}, appendfsync {facts.appendfsync}")
     for doubt in facts.doubts():
         yield Finding("redis", False, doubt)
+    if share is not None:
+        yield Finding("memory", share < MEMORY_ALARM, f"{share:.0%} of maxmemory; when full Redis refuses writes")
 
 
 async def _port(config: Config) -> Finding:

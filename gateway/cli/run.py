@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from channels.email.config import EmailConfig
 from gateway import logs, spool_file
 from gateway.cli.common import explained
 from gateway.config import Config, ConfigError, load
@@ -37,6 +38,21 @@ def _load(config: Path | None, data_dir: Path | None, http: str | None = None) -
     except ConfigError as error:
         typer.echo("\n".join(error.problems), err=True)
         raise typer.Exit(EX_CONFIG) from None
+
+
+def _with_smtp(config: Config, smtp: str | None) -> Config:
+    """The email channel at another address. Switched off, it stays off: that is what the configuration says."""
+    if smtp is None or "email" not in config.channels:
+        return config
+    email = {**config.channels["email"], "listen": smtp}
+    return config.model_copy(update={"channels": {**config.channels, "email": email}})
+
+
+def _smtp(config: Config) -> list[str]:
+    """Where mail comes in, for the banner."""
+    email = config.channels.get("email")
+    listen = email.get("listen", EmailConfig.model_fields["listen"].default) if email is not None else None
+    return [listen] if listen else []
 
 
 def _refuse_unfit(config: Config) -> None:
@@ -116,12 +132,12 @@ def up(
     config: ConfigFile = None,
     data_dir: DataDir = None,
     http: Http = None,
-    smtp: Annotated[str | None, typer.Option("--smtp", help="HOST:PORT; unused without an email channel")] = None,
+    smtp: Annotated[str | None, typer.Option("--smtp", help="HOST:PORT of the email channel")] = None,
 ) -> None:
     """Everything on one machine; Ctrl-C drains."""
     from workers.valkey import EmbeddedValkey, ValkeyError
 
-    settings = _load(config, data_dir, http)
+    settings = _with_smtp(_load(config, data_dir, http), smtp)
     logs.setup(settings.log)
     _refuse_unfit(settings)
     _refuse_unfit_server(settings)
@@ -139,8 +155,7 @@ def up(
         raise typer.Exit(1) from None
     host, port = sock.getsockname()[:2]
     banner = f"web: http://{host}:{port}/  (data: {settings.data_dir})"
-    if smtp is not None:
-        banner += f"\n--smtp {smtp}: unused, there is no email channel"
+    banner += "".join(f"\nemail: smtp://{listen}" for listen in _smtp(settings))
     gateway = Role("gateway", ("gateway", str(sock.fileno())), inherits=(sock.fileno(),))
 
     async def main() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import time
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from gateway.cli.common import EX_UNAVAILABLE, AsJson, ConfigFile, DataDir, emit, explained, fail, settings
+from gateway.cli.common import EX_TEMPFAIL, EX_UNAVAILABLE, AsJson, ConfigFile, DataDir, emit, explained, fail, settings
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 group = typer.Typer(help="The spool of this gateway.", no_args_is_help=True)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)([smhd])")
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 @group.command()
@@ -67,10 +70,13 @@ def _moment(text: str, zone: ZoneInfo) -> float:
 @group.command()
 def drain(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The spool's own folder")],
+    patience: Annotated[float, typer.Option(min=1, help="Seconds without progress after which to give up")] = 60,
     config: ConfigFile = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Bring an orphaned spool's rows to the queue."""
+    """Bring an orphaned spool's rows to the queue. What is left when it gives up stays: run it again."""
+    from gateway import logs
+    from gateway.drain import UnwritableError
     from gateway.drain import drain as empty
     from gateway.spool_file import FILE, SpoolBusy
 
@@ -78,13 +84,20 @@ def drain(
         chosen = settings(config, data_dir)
         if not (directory / FILE).exists():
             raise fail(f"{directory}: there is no spool", 66)
+        logs.setup(chosen.log)  # of the pump: to standard error, and redacted
         try:
-            count = empty(chosen, directory)
+            done = empty(chosen, directory, patience)
         except SpoolBusy as error:
             raise fail(str(error), EX_UNAVAILABLE) from None
+        except UnwritableError:
+            raise fail(f"{directory}: cannot be written (disk full or busy): what is left stays", EX_TEMPFAIL) from None
         except TimeoutError:
             raise fail("nothing moved any more (is Redis away?): what is left stays", EX_UNAVAILABLE) from None
-    typer.echo(f"{count} rows brought to an end")
+        except OSError as error:
+            if error.errno in _FULL:
+                raise fail("no room to adopt the spool's large bodies: nothing was lost", EX_TEMPFAIL) from None
+            raise
+    typer.echo(f"{done.ended} rows brought to an end, {done.parked} of them parked")
 
 
 def register(app: typer.Typer) -> None:

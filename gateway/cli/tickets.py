@@ -63,12 +63,12 @@ async def _find(config: Config, reference: str) -> dict[str, Any] | None:
 
 @group.command()
 def follow(
-    from_start: Annotated[bool, typer.Option("--from-start", help="Also what is on the queue already")] = False,
+    from_start: Annotated[bool, typer.Option("--from-start", help="Also what was not trimmed yet")] = False,
     as_json: AsJson = False,
     config: ConfigFile = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Tickets as they reach the queue, until Ctrl-C; with --json one CloudEvent a line."""
+    """Tickets as they reach the queue, until Ctrl-C; with --json one CloudEvent a line. A look, not a record."""
     with explained():
         chosen = settings(config, data_dir)
         try:

@@ -145,6 +145,23 @@ def test_tickets_are_listed_whole_and_shown_by_number(valkey: Any, config: Path)
     assert jiesu(config, "tickets", "show", "2026011500000099").exit_code == 1
 
 
+def test_doctor_warns_before_redis_is_full(own_valkey: Any, tmp_path: Path) -> None:
+    """Nothing is ever evicted: at the limit Redis refuses writes, so an operator must hear of it at 70 %."""
+    file = tmp_path / "config.yaml"
+    file.write_text(f"redis:\n  url: {own_valkey.url}\nhttp:\n  listen: 127.0.0.1:0\n", "utf-8")
+    client = own_valkey.client()
+
+    def memory(*, limit: float) -> list[bool]:
+        client.config_set("maxmemory", int(client.info("memory")["used_memory"] * limit))
+        result = jiesu(file, "doctor", "--json", "--data-dir", str(tmp_path / "data"))
+        found = [json.loads(line) for line in result.stdout.splitlines()]
+        return [one["ok"] for one in found if one["check"] == "memory"]
+
+    assert memory(limit=10) == [True]
+    assert memory(limit=1.2) == [False]
+    assert memory(limit=0) == [], "no limit of its own"
+
+
 @pytest.mark.parametrize("command", ["up", "gateway", "work"])
 def test_a_cluster_is_refused_at_start_with_the_reason(server: Starter, tmp_path: Path, command: str) -> None:
     port = server("--cluster-enabled", "yes", "--cluster-port", str(free_port()))

@@ -58,7 +58,7 @@ def test_public_defaults() -> None:
     assert config.http.address == ("127.0.0.1", 8080)
     assert config.http.max_body_bytes == 33 * 1024 * 1024
     assert config.queue.groups == ("dispatch",)
-    assert config.channels == {"web": {}, "phone": {}}
+    assert config.channels == {"web": {}, "phone": {}, "email": {}}
     assert config.tokens_path == config.data_dir / "tokens.jsonl"
 
 
@@ -108,13 +108,41 @@ def test_all_faults_are_told_at_once_with_their_paths_and_the_nearest_key(tmp_pa
 def test_a_misspelt_section_or_key_in_the_environment_is_an_error(clean_env: pytest.MonkeyPatch) -> None:
     clean_env.setenv("JIESU_REDSI__URL", "redis://h/0")
     clean_env.setenv("JIESU_REDIS__URI", "redis://h/0")
-    clean_env.setenv("JIESU_PORT_8080_TCP", "tcp://10.0.0.1:8080")  # Kubernetes sets such for a service `jiesu`
+    clean_env.setenv("JIESU_REDIS_URL", "redis://h/0")
+    clean_env.setenv("JIESU_DATADIR", "/hunter2")
+    clean_env.setenv("jiesu_http_submissions_burst", "1")
+    clean_env.setenv("JIESU_ZZZ", "1")
     with pytest.raises(ConfigError) as caught:
         load(None)
     assert caught.value.problems == (
         "redis.uri: unknown key (did you mean url?)",
         "environment JIESU_REDSI__URL: no such section (did you mean redis?)",
+        "environment JIESU_REDIS_URL: no such key (did you mean JIESU_REDIS__URL?)",
+        "environment JIESU_DATADIR: no such key (did you mean JIESU_DATA_DIR?)",
+        "environment jiesu_http_submissions_burst: no such key (did you mean JIESU_HTTP__SUBMISSIONS__BURST?)",
+        "environment JIESU_ZZZ: no such key (keys look like JIESU_REDIS__URL)",
     )
+
+
+def test_variables_of_others_that_begin_like_ours_are_left_alone(clean_env: pytest.MonkeyPatch) -> None:
+    """`jiesu submit` reads a token; Kubernetes sets the others for services `jiesu` and `jiesu-redis`."""
+    clean_env.setenv("JIESU_TOKEN", "hunter2")
+    clean_env.setenv("JIESU_SERVICE_HOST", "10.0.0.1")
+    clean_env.setenv("JIESU_SERVICE_PORT_HTTP", "8080")
+    clean_env.setenv("JIESU_PORT", "tcp://10.0.0.1:8080")
+    clean_env.setenv("JIESU_PORT_8080_TCP", "tcp://10.0.0.1:8080")
+    clean_env.setenv("JIESU_REDIS_PORT_6379_TCP_ADDR", "10.0.0.2")
+    assert load(None) == Config()
+    clean_env.setenv("JIESU_REDIS_PORT", "6379")
+    with pytest.raises(ConfigError, match="JIESU_REDIS_PORT: no such key"):
+        load(None)
+
+
+def test_whole_sections_and_single_keys_come_from_the_environment(clean_env: pytest.MonkeyPatch) -> None:
+    clean_env.setenv("JIESU_DATA_DIR", "/somewhere")
+    clean_env.setenv("JIESU_BLOBS", '{"keep_days": 0}')
+    config = load(None)
+    assert (config.data_dir, config.blobs.keep_days) == (Path("/somewhere"), 0)
 
 
 def test_an_error_never_shows_a_value(tmp_path: Path, clean_env: pytest.MonkeyPatch) -> None:
@@ -161,11 +189,11 @@ def test_a_section_whose_keys_are_all_commented_out_is_the_default(tmp_path: Pat
     assert load(written(tmp_path, "http:\n  # listen: x\nredis:\n")) == load(None)
 
 
-def test_web_and_phone_run_by_default_and_false_ends_that(tmp_path: Path, clean_env: pytest.MonkeyPatch) -> None:
-    assert load(written(tmp_path, "channels: {sms: }\n")).channels == {"web": {}, "phone": {}, "sms": {}}
-    assert load(written(tmp_path, "channels: {web: false}\n")).channels == {"phone": {}}
+def test_web_phone_and_email_run_by_default_and_false_ends_that(tmp_path: Path, clean_env: pytest.MonkeyPatch) -> None:
+    assert load(written(tmp_path, "channels: {sms: }\n")).channels == {"web": {}, "phone": {}, "email": {}, "sms": {}}
+    assert load(written(tmp_path, "channels: {web: false}\n")).channels == {"phone": {}, "email": {}}
     clean_env.setenv("JIESU_CHANNELS__WEB", "false")
-    assert load(None).channels == {"phone": {}}
+    assert load(None).channels == {"phone": {}, "email": {}}
 
 
 def test_relative_files_lie_below_the_data_directory(tmp_path: Path) -> None:

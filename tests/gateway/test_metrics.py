@@ -16,8 +16,12 @@ from gateway.routes import Routes
 from gateway.spool import Entry, Spool
 from normalizer.ticket import Raw
 from workers import keys
+from workers.connect import connect_async
 
-REDIS_SERIES = {"jiesu_deliveries_total", "jiesu_dead_entries", "jiesu_redis_used_memory_bytes", "jiesu_stream_length"}
+REDIS_SERIES = {
+    "jiesu_deliveries_total", "jiesu_dead_entries", "jiesu_redis_used_memory_bytes", "jiesu_redis_memory_share",
+    "jiesu_stream_length",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -92,6 +96,20 @@ async def test_redis_says_deliveries_the_dead_memory_and_streams(open_metrics: A
     assert seen["jiesu_dead_entries", ""] == 2
     assert (seen["jiesu_stream_length", "tickets"], seen["jiesu_stream_length", "events"]) == (1, 0)
     assert seen["jiesu_redis_used_memory_bytes", ""] > 100_000
+    assert seen["jiesu_redis_up", ""] == 1
+    assert ("jiesu_redis_memory_share", "") not in seen, "this server has no limit"
+
+
+async def test_a_server_with_a_limit_says_how_full_it_is(
+    serve: Callable[..., Any], spool: Spool, own_valkey: Any
+) -> None:
+    own_valkey.client().config_set("maxmemory", 100 * 1024 * 1024)
+    async with connect_async(own_valkey.config, own_valkey.directory) as redis:
+        routes = Routes()
+        Metrics(spool.directory, redis).register(routes.add)
+        seen = await scrape((await serve(routes)).client)
+    expected = seen["jiesu_redis_used_memory_bytes", ""] / (100 * 1024 * 1024)
+    assert seen["jiesu_redis_memory_share", ""] == pytest.approx(expected)
 
 
 async def test_redis_away_leaves_its_series_out_and_the_rest_in(open_metrics: Any, spool: Spool, away: Any) -> None:
@@ -99,6 +117,7 @@ async def test_redis_away_leaves_its_series_out_and_the_rest_in(open_metrics: An
     _, client = await open_metrics(away.client)
     seen = await scrape(client)
     assert not REDIS_SERIES & {name for name, _ in seen}
+    assert seen["jiesu_redis_up", ""] == 0
     assert seen["jiesu_submissions_received_total", ""] == 1
     assert seen["process_open_fds", ""] > 0
 

@@ -204,6 +204,52 @@ async def test_rows_wait_while_the_server_is_away_and_are_offered_again_after_a_
         spool.close()
 
 
+async def test_a_server_that_goes_away_is_a_warning_and_its_return_is_none(planted, tmp_path, own_valkey, written):
+    config = Config(data_dir=tmp_path / "data", redis={"url": own_valkey.url}, channels={"planted": {}})
+    spool = Spool(config.data_dir / "spool", "Asia/Shanghai")
+    spool.remember(spool.db, "gateway", "00")
+    writer = Writer(spool.db)
+    pump = Pump(spool, writer, config, ended=lambda size, ages: None)
+    tasks = [asyncio.create_task(writer.run()), asyncio.create_task(pump.run())]
+
+    async def until(state: str) -> None:
+        async with asyncio.timeout(30):
+            while pump.server_state != state:
+                await asyncio.sleep(0.05)
+
+    try:
+        await until("here")
+        os.kill(own_valkey.embedded.pid, 9)
+        await until("away")
+        own_valkey.embedded.start()
+        await until("here")
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        spool.close()
+    said = [(one["state"], one["level"]) for one in written.take() if one["event"] == "queue_server"]
+    assert [said[0], said[1], said[-1]] == [("here", "info"), ("away", "warning"), ("here", "info")]
+
+
+async def test_a_child_whose_spool_is_broken_ends_is_logged_and_started_again(planted, line, written):
+    """Only busy and locked pass by themselves: a child that went on would be silent for ever."""
+    async with line() as running:
+        await running.put(b"first")
+        await running.until(ended)
+        await running.writer.submit(lambda db: db.execute("ALTER TABLE submission RENAME TO hidden"))
+        running.pump.ring()
+        async with asyncio.timeout(30):
+            while "pump_child_ended" not in written.text:
+                await asyncio.sleep(0.05)
+        await running.writer.submit(lambda db: db.execute("ALTER TABLE hidden RENAME TO submission"))
+        await running.put(b"second")
+        rows = await running.until(ended)
+    assert [state for state, _, _ in rows.values()] == ["queued", "queued"]
+    (said, *_) = [one for one in written.take() if one["event"] == "pump_child_ended"]
+    assert (said["level"], said["reason"], said["row"]) == ("warning", "exited with code 1", 0)
+
+
 async def test_a_gateway_killed_during_a_batch_parks_nobody(planted, line, valkey):
     async with line() as running:
         await running.put(b"seed")

@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field
 class SmsConfig(BaseModel):
     port: int = Field(default=9, ge=1)
     token_file: str | None = None
+    domain: str = "none.example"
 
 class Sms:
     name: ClassVar[str] = "sms"
@@ -65,6 +66,13 @@ def test_a_third_partys_channel_is_built_from_its_own_block(installed: Path) -> 
     channels = Registry().build({"sms": {"port": 7}})
     assert list(channels) == ["sms"]
     assert channels["sms"].config.port == 7  # type: ignore[attr-defined]
+
+
+def test_a_field_named_like_a_fact_of_the_site_follows_the_site_when_left_out(installed: Path) -> None:
+    site = {"domain": "city.example", "timezone": "Asia/Shanghai"}  # a channel of text messages has no time zone
+    follows = Registry().build({"sms": {}}, site=site)["sms"]
+    own = Registry().build({"sms": {"domain": "sms.example"}}, site=site)["sms"]
+    assert (follows.config.domain, own.config.domain) == ("city.example", "sms.example")  # type: ignore[attr-defined]
 
 
 def test_what_is_not_switched_on_is_not_imported(installed: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway import openapi
 from gateway.auth import new_token
 from gateway.config import Config
 from gateway.intake import Intake, IntakeConfig, SpoolConfig
@@ -97,7 +98,6 @@ async def test_ready_follows_the_intake_and_health_does_not(open_api: Any, intak
 
 
 async def test_the_openapi_document_is_served(open_api: Any, data_config: Config) -> None:
-    openapi = pytest.importorskip("gateway.openapi")
     client = await open_api()
     answer = await client.get("/api/v1/openapi.json")
     assert answer.status == 200

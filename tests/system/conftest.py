@@ -60,7 +60,7 @@ class Up:
     def __init__(self, directory: Path, **environment: str) -> None:
         self.directory = directory
         # A worker killed in a job leaves its ticket to the schedule: ten seconds later, not two minutes.
-        self.environment = {"JIESU_WORKERS__LEASE": "10"} | environment
+        self.environment = {"JIESU_WORKERS__LEASE": "10", "JIESU_CHANNELS__EMAIL__LISTEN": "127.0.0.1:0"} | environment
         self.base = f"http://127.0.0.1:{(port := free_port())}"
         self._command = [
             sys.executable, "-m", "gateway", "up", "--data-dir", str(directory), "--http", f"127.0.0.1:{port}",
@@ -316,6 +316,7 @@ class Site:
             "JIESU_SITE__SECRET_FILE": str(home / "secret"),
             "JIESU_AUTH__TOKENS_FILE": str(home / "tokens"),
             "JIESU_WORKERS__LEASE": "10",
+            "JIESU_CHANNELS__EMAIL__LISTEN": "127.0.0.1:0",
             "JIESU_LOG__FORMAT": "json",
         }
         self.gateways = (Gateway("east", home, environment), Gateway("west", home, environment))

@@ -100,6 +100,17 @@ def test_a_message_through_the_api_grows_the_ticket_once(up):
     assert up.progress(answer["number"], code=answer["code"])[0] == 200, "the message's own number opens the ticket"
 
 
+def test_an_emergency_in_a_message_makes_the_ticket_urgent(up):
+    receipt = opened(up, "楼下路灯坏了三天")
+    follow_up(up, receipt, "着火了，有人被困", key="fire")
+    wait_until(lambda: len(up.delivered()) == 2, 15, "the message is delivered")
+    (ticket,) = up.tickets().values()
+    assert (ticket["urgency"]["tier"], ticket["flags"]) == ("immediate", ["emergency"])
+    assert up.client().hget(f"jiesu:ticket:{receipt['ticket_id']}", "tier") == b"immediate"
+    (event,) = follow_ups(up)
+    assert (event["data"]["urgency"]["tier"], event["data"]["flags"]) == ("immediate", ["emergency"])
+
+
 def test_the_progress_page_takes_and_then_shows_more(up):
     receipt = opened(up, "井盖丢失")
     status, page = up.progress(receipt["number"], code=receipt["code"])

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from normalizer import identity, normalize
-from normalizer.ticket import Inbound, Raw
+from normalizer.ticket import Flag, Inbound, Raw, Tier, Urgency
 from tests.workers.owners import opened, short_places
 from tests.workers.servers import server
 from workers.queue import Item, TicketQueue, item
@@ -30,12 +30,22 @@ def make_item() -> MakeItem:
         digest: str | None = None,
         threads: tuple[str, ...] = (),
         senders: tuple[str, ...] = (),
+        tier: Tier | None = None,
+        flags: tuple[Flag, ...] = (),
     ) -> Item:
         body = text.encode()
         raw = Raw(channel="web", source_id=source_id, received_at=RECEIVED, body=body, content_type="text/plain")
-        inbound = Inbound(text=text, digest=digest or identity.content_digest(body), threads=threads, senders=senders)
+        inbound = Inbound(
+            text=text,
+            digest=digest or identity.content_digest(body),
+            threads=threads,
+            senders=senders,
+            flags=flags,
+        )
         number = identity.number(RECEIVED.date(), 0, sequence)
         ticket = normalize(raw, inbound, number=number)
+        if tier is not None:
+            ticket = ticket.model_copy(update={"urgency": Urgency(tier=tier, reasons=(f"by {source_id}",))})
         return item(ticket, inbound, code=identity.receipt_code(ticket.ticket_id, SECRET), domain="hotline.example")
 
     return make

@@ -27,6 +27,7 @@ from workers.connect import (
     connect_async,
     error_code,
     is_away,
+    memory_share,
     refuse_unfit,
 )
 from workers.valkey import server_binary
@@ -356,3 +357,23 @@ def test_servers_too_old_are_refused(info: dict[str, str], fit: bool) -> None:
     """Judged from what such servers answer to INFO: they cannot be had here."""
     with contextlib.nullcontext() if fit else pytest.raises(UnfitServerError, match="too old"):
         refuse_unfit(info)
+
+
+@pytest.mark.parametrize(
+    ("info", "share"),
+    [
+        ({"used_memory": 70, "maxmemory": 100}, 0.7),
+        ({"used_memory": 150, "maxmemory": 100}, 1.5),
+        ({"used_memory": 70, "maxmemory": 0}, None),
+        ({"used_memory": 70}, None),
+    ],
+)
+def test_how_full_a_server_is_by_its_own_limit(info: dict[str, int], share: float | None) -> None:
+    assert memory_share(info) == share
+
+
+def test_a_real_server_says_how_full_it_is(server: Starter) -> None:
+    with connect(at(server("--maxmemory", "1gb")), Path()) as client:
+        share = memory_share(client.info("memory"))
+    assert share is not None
+    assert 0 < share < 1

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 from redis.asyncio import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
@@ -122,6 +124,33 @@ async def test_a_follow_up_that_arrives_during_the_delivery_is_not_forgotten(que
     await deliver(build(receiver), one.ticket_id)
     assert {event.id for event in receiver.had} == {f"{one.ticket_id}.accepted", f"{one.ticket_id}.2"}
     assert valkey.client().zscore(keys.DUE, one.ticket_id) is None
+
+
+async def test_a_job_that_is_cut_short_repeats_one_event_at_most(queue, make_item, build):
+    """RQ ends a job that takes too long; then what it had delivered stays delivered."""
+    one = make_item("a")
+    later = [
+        make_item(f"m{n}", f"还有{n}", sequence=n + 2, threads=(f"number:{one.number}",), senders=(f"code:{one.code}",))
+        for n in range(3)
+    ]
+    queue.enqueue([one, *later])
+    receiver = Receiver("hook")
+
+    def cut() -> None:
+        if len(receiver.had) % 2 == 0:
+            raise TimeoutError("the job's time is over")
+
+    receiver.meanwhile = cut
+    runs = 0
+    while (record := await build().store.load(one.ticket_id)).state != "delivered":
+        runs += 1
+        assert runs < 10, "never done"
+        with contextlib.suppress(TimeoutError):
+            await deliver(build(receiver), one.ticket_id)
+    ids = [event.id.partition(".")[2] for event in receiver.had]
+    assert ids == ["accepted", "2", "2", "3", "3", "4", "4"]
+    outcomes = [e["data"]["event_id"] for e in record.events() if e["type"] == "org.jiesu.ticket.delivered.v1"]
+    assert [id.partition(".")[2] for id in outcomes] == ["accepted", "2", "3", "4"]
 
 
 async def test_a_passing_failure_waits_as_the_schedule_says(valkey, queue, make_item, build):
@@ -247,6 +276,65 @@ def test_what_is_overdue_is_enqueued_again_and_then_left_alone(valkey, queue, ma
     assert [id for id, _, _ in jobs(client, "dispatch")] == [f"{one.ticket_id}-1-1"]
 
 
+def follow(make_item, one, text: str):
+    return make_item("m", text, sequence=90, threads=(f"number:{one.number}",), senders=(f"code:{one.code}",))
+
+
+def test_an_emergency_in_a_follow_up_is_an_urgent_job_at_the_next_turn(valkey, queue, make_item, dispatcher):
+    client, one = valkey.client(), make_item("a")
+    queue.enqueue([one])
+    dispatcher.turn()
+    queue.enqueue([follow(make_item, one, "着火了，有人被困")])
+    assert dispatcher.sweep() == 1
+    assert jobs(client, "urgent") == [(f"{one.ticket_id}-2-1", [one.ticket_id], one.number)]
+
+
+@pytest.fixture
+def overdue(valkey, queue, make_item):
+    """A calm ticket and a fire, whose jobs were lost."""
+    calm, fire = make_item("calm"), make_item("fire", "着火了，快来人", sequence=2)
+    queue.enqueue([calm, fire])
+    valkey.client().zadd(keys.DUE, {calm.ticket_id: 1, fire.ticket_id: 2})
+    return calm, fire
+
+
+def test_a_long_line_for_dispatch_does_not_stop_what_is_urgent(valkey, overdue, dispatcher, monkeypatch):
+    client, (calm, fire) = valkey.client(), overdue
+    Queue("dispatch", connection=client, serializer=JSONSerializer).enqueue("workers.jobs.deliver", "t")
+    monkeypatch.setattr("workers.dispatcher.HIGH_WATER", 0)
+    assert dispatcher.sweep() == 1
+    assert [args for _, args, _ in jobs(client, "urgent")] == [[fire.ticket_id]]
+    assert client.zscore(keys.DUE, calm.ticket_id) == 1, "waits for room"
+
+
+def test_a_long_line_of_the_urgent_does_not_stop_the_others(valkey, overdue, dispatcher, monkeypatch):
+    client, (calm, fire) = valkey.client(), overdue
+    Queue("urgent", connection=client, serializer=JSONSerializer).enqueue("workers.jobs.deliver", "t")
+    monkeypatch.setattr("workers.dispatcher.HIGH_WATER", 0)
+    assert dispatcher.sweep() == 1
+    assert [args for _, args, _ in jobs(client, "dispatch")] == [[calm.ticket_id]]
+    assert client.hget(keys.ticket(fire.ticket_id), "attempts") is None
+    assert client.zscore(keys.DUE, fire.ticket_id) > 2, "comes round again"
+
+
+def test_the_urgent_are_swept_before_any_number_that_is_due_longer(
+    valkey, queue, make_item, overdue, dispatcher, monkeypatch
+):
+    _, fire = overdue
+    monkeypatch.setattr("workers.dispatcher.COUNT", 1)
+    dispatcher.sweep()
+    assert [args for _, args, _ in jobs(valkey.client(), "urgent")] == [[fire.ticket_id]]
+
+
+def test_an_emergency_that_is_delivered_is_looked_at_no_more(valkey, overdue, dispatcher):
+    client, (_, fire) = valkey.client(), overdue
+    assert client.smembers(keys.IMMEDIATE) == {fire.ticket_id.encode()}
+    client.zrem(keys.DUE, fire.ticket_id)
+    dispatcher.sweep()
+    assert not client.exists(keys.IMMEDIATE)
+    assert jobs(client, "urgent") == []
+
+
 def test_entries_of_a_dead_consumer_are_taken_over(valkey, queue, make_item, dispatcher, monkeypatch):
     client, one = valkey.client(), make_item("a")
     queue.enqueue([one])
@@ -306,6 +394,53 @@ def test_another_group_holds_entries_but_not_for_ever(valkey, queue, make_item, 
     left = [id for id, _ in client.xrange(keys.TICKETS)]
     assert old not in left
     assert len(left) == 1
+
+
+def hold_house(valkey, *groups: str) -> Dispatcher:
+    dispatcher = Dispatcher(valkey.client(), consumer="here", lease=60, groups=groups, keep_days=7, clock=lambda: 0.0)
+    dispatcher.prepare()
+    return dispatcher
+
+
+def read_all(client, group: str) -> list[bytes]:
+    """Read and acknowledged."""
+    answer = client.xreadgroup(group, "reader", {keys.TICKETS: ">"})
+    ids = [id for id, _ in (answer[0][1] if answer else [])]
+    if ids:
+        client.xack(keys.TICKETS, group, *ids)
+    return ids
+
+
+def test_a_named_group_has_every_entry_though_its_reader_never_started(valkey, queue, make_item):
+    client, dispatcher = valkey.client(), hold_house(valkey, "dispatch", "city")
+    queue.enqueue([make_item(f"s{n}", sequence=n + 1) for n in range(3)])
+    dispatcher.turn()
+    dispatcher.keep_house()
+    assert len(read_all(client, "city")) == 3
+    dispatcher.keep_house()
+    assert client.xlen(keys.TICKETS) == 0
+
+
+def test_nothing_is_trimmed_while_a_named_group_is_gone_and_it_is_made_again(valkey, queue, make_item):
+    client, dispatcher = valkey.client(), hold_house(valkey, "dispatch", "city")
+    queue.enqueue([make_item("a")])
+    dispatcher.turn()
+    client.xgroup_destroy(keys.TICKETS, "city")
+    dispatcher.keep_house()
+    assert client.xlen(keys.TICKETS) == 1
+    assert len(read_all(client, "city")) == 1
+
+
+def test_a_queue_that_is_nearly_full_is_told_once_every_time(own_valkey):
+    client, dispatcher = own_valkey.client(), hold_house(own_valkey, "dispatch")
+    dispatcher.keep_house()  # scripts and connections take their memory
+    with structlog.testing.capture_logs() as told:
+        for share in (0, 0.5, 0.8, 0.8, 0.5, 0.8):
+            used = client.info("memory")["used_memory"]
+            client.config_set("maxmemory", round(used / share) if share else 0)
+            dispatcher.keep_house()
+    assert [(entry["event"], entry["log_level"]) for entry in told] == [("queue_memory_high", "error")] * 2
+    assert all(70 <= entry["percent"] <= 95 for entry in told)
 
 
 @pytest.mark.parametrize("subject", ["a b", "t" * 28, "", "../../x"])

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from normalizer import identity
-from normalizer.ticket import Ticket
+from normalizer.events import FollowedUp
+from normalizer.ticket import Flag, Ticket, Tier
 from workers import keys
 from workers.connect import connect_async
 from workers.queue import TicketQueue, alone
@@ -104,6 +105,34 @@ def test_a_half_written_ticket_is_completed_under_its_own_number(valkey, queue, 
     assert queue.enqueue([one])[0].code == "known"
 
 
+def half_write(client: redis.Redis, one) -> None:
+    """As an interrupted script would leave it."""
+    client.hdel(keys.ticket(one.ticket_id), "entry")
+    client.delete(keys.TICKETS, keys.DUE, keys.submission(one.ticket_id))
+
+
+def test_the_number_of_the_gateway_that_completes_a_ticket_leads_to_it_too(valkey, queue, make_item):
+    client, one, other = valkey.client(), make_item("a", sequence=1), make_item("a", sequence=2)
+    queue.enqueue([one])
+    half_write(client, one)
+    assert queue.enqueue([other])[0].code == "completed"
+    assert client.get(keys.number(other.number)).decode() == one.ticket_id
+    assert client.hget(keys.ticket(one.ticket_id), f"alias:{other.number}").decode() == one.ticket_id
+    assert client.get(keys.number(one.number)).decode() == one.ticket_id
+    assert not client.hexists(keys.ticket(one.ticket_id), f"alias:{one.number}")
+
+
+def test_a_ticket_is_not_completed_by_a_gateway_whose_number_another_ticket_holds(valkey, queue, make_item):
+    client, one, holder = valkey.client(), make_item("a", sequence=1), make_item("b", sequence=2)
+    queue.enqueue([one, holder])
+    half_write(client, one)
+    taken = make_item("a", sequence=2)
+    assert [r.code for r in queue.enqueue([taken])] == ["number_taken"]
+    assert not client.hexists(keys.ticket(one.ticket_id), "entry")
+    assert client.get(keys.number(holder.number)).decode() == holder.ticket_id
+    assert queue.enqueue([make_item("a", sequence=3)])[0].code == "completed"
+
+
 def message(make_item, ticket, **changes):
     given = {"threads": (f"number:{ticket.number}",), "senders": (f"code:{ticket.code}",), "sequence": 50}
     return make_item(changes.pop("source_id", "later"), changes.pop("text", "又坏了"), **{**given, **changes})
@@ -123,6 +152,65 @@ def test_a_message_of_the_same_matter_grows_the_ticket_once(valkey, queue, make_
     assert client.lrange(keys.steps(one.ticket_id), 0, -1) == [client.xrange(keys.EVENTS)[0][1][b"event"]]
     assert client.get(keys.number(later.number)).decode() == one.ticket_id
     assert client.get(keys.submission(later.ticket_id)).decode() == one.ticket_id
+
+
+async def current(valkey, ticket_id: str) -> Ticket:
+    async with connect_async(valkey.config, valkey.directory) as client:
+        return (await Store(client, domain="hotline.example").load(ticket_id)).ticket()
+
+
+async def test_an_emergency_in_a_message_is_the_tickets_from_then_on(valkey, queue, make_item):
+    client, one = valkey.client(), make_item("a", flags=(Flag.CONFIDENTIAL,))
+    fire = message(make_item, one, text="着火了，有人被困")
+    queue.enqueue([one])
+    client.zadd(keys.DUE, {one.ticket_id: 9e9})
+    queue.enqueue([fire])
+    assert client.hget(keys.ticket(one.ticket_id), "tier") == b"immediate"
+    assert client.zscore(keys.DUE, one.ticket_id) <= client.time()[0] + 1
+    assert client.sismember(keys.IMMEDIATE, one.ticket_id)
+    [event] = events_of(client, keys.EVENTS)
+    said = FollowedUp.model_validate(event["data"])
+    assert (said.urgency.tier, said.flags) == (Tier.IMMEDIATE, (Flag.EMERGENCY,))
+    ticket = await current(valkey, one.ticket_id)
+    assert ticket.urgency == said.urgency
+    assert ticket.flags == (Flag.CONFIDENTIAL, Flag.EMERGENCY)
+
+
+async def test_a_calm_message_leaves_an_emergency_what_it_is(valkey, queue, make_item):
+    fire = make_item("a", "着火了，有人被困")
+    queue.enqueue([fire, message(make_item, fire, text="谢谢")])
+    ticket = await current(valkey, fire.ticket_id)
+    assert (ticket.urgency.tier, ticket.flags) == (Tier.IMMEDIATE, (Flag.EMERGENCY,))
+    assert valkey.client().hget(keys.ticket(fire.ticket_id), "tier") == b"immediate"
+
+
+@pytest.mark.parametrize("first", Tier)
+async def test_script_and_reader_agree_on_the_more_urgent_tier(valkey, queue, make_item, first):
+    """Tiers are declared in the order of urgency; the reasons of both are kept."""
+    for n, second in enumerate(Tier):
+        one = make_item(f"a{n}", tier=first, sequence=2 * n + 1)
+        queue.enqueue([one, message(make_item, one, source_id=f"m{n}", tier=second, sequence=2 * n + 2)])
+        ticket = await current(valkey, one.ticket_id)
+        assert ticket.urgency.tier == min(first, second, key=list(Tier).index)
+        assert ticket.urgency.reasons == (f"by a{n}", f"by m{n}")
+        assert valkey.client().hget(keys.ticket(one.ticket_id), "tier").decode() == ticket.urgency.tier
+
+
+async def test_what_is_so_of_a_message_only_is_not_said_of_the_ticket(valkey, queue, make_item):
+    one = make_item("a")
+    queue.enqueue([one, message(make_item, one, flags=(Flag.AUTOMATED, Flag.NO_REQUEST, Flag.LEGAL))])
+    assert (await current(valkey, one.ticket_id)).flags == (Flag.LEGAL,)
+
+
+async def test_a_message_of_before_urgency_was_told_changes_no_urgency(valkey, queue, make_item):
+    one = make_item("a", tier=Tier.DAYS_15)
+    queue.enqueue([one, message(make_item, one)])
+    steps, client = keys.steps(one.ticket_id), valkey.client()
+    event = json.loads(client.lindex(steps, 0))
+    del event["data"]["urgency"], event["data"]["flags"]
+    client.lset(steps, 0, json.dumps(event))
+    ticket = await current(valkey, one.ticket_id)
+    assert (ticket.urgency.tier, len(ticket.conversation)) == (Tier.DAYS_15, 1)
 
 
 def test_the_code_of_a_message_also_belongs_to_the_ticket(queue, make_item):

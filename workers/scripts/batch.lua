@@ -1,10 +1,11 @@
 #!lua
 -- Puts a batch of submissions on the queue: each is opened, appended, completed, known, early, refused, on its own.
--- KEYS: jiesu:tickets, jiesu:events, jiesu:due.   ARGV: grace (s), number of items, then the fields of each item.
+-- KEYS: jiesu:tickets, jiesu:events, jiesu:due, jiesu:immediate.   ARGV: grace (s), number of items, then the fields of each item.
 -- Documents arrive as bytes and are only joined here: cjson would turn [] into {} and round numbers.
 -- Every item is checked before its first write; `entry` is written last, so its presence means "complete".
 
-local TICKETS, EVENTS, DUE = KEYS[1], KEYS[2], KEYS[3]
+local TICKETS, EVENTS, DUE, IMMEDIATE = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local RANK = { immediate = 1, ['2h'] = 2, ['24h'] = 3, ['7d'] = 4, ['15d'] = 5 }  -- the order of normalizer.ticket.Tier
 local cursor = 0
 local function take()
   cursor = cursor + 1
@@ -74,6 +75,16 @@ local function link_threads(item, ticket)
   end
 end
 
+-- The schedule says when; jiesu:immediate says which of it the sweeper looks at first.
+local function schedule(ticket, tier, due)
+  redis.call('ZADD', DUE, due, ticket)
+  if tier == 'immediate' then redis.call('SADD', IMMEDIATE, ticket) end
+end
+
+local function more_urgent(one, other)
+  return (RANK[other] or 9) < (RANK[one] or 9) and other or one
+end
+
 local function open(item, stranger)
   local key = 'jiesu:ticket:' .. item.id
   local doc = '{"schema_version":"1.0","ticket_id":"' .. item.id .. '","number":"' .. item.number .. '","version":1'
@@ -84,28 +95,30 @@ local function open(item, stranger)
     'tier', item.tier, 'digest', item.digest, 'senders', table.concat(senders, '\n'))
   redis.call('SET', 'jiesu:number:' .. item.number, item.id)
   link_threads(item, item.id)
-  redis.call('ZADD', DUE, now + item.grace, item.id)
+  schedule(item.id, item.tier, now + item.grace)
   redis.call('SET', 'jiesu:submission:' .. item.id, item.id)
   local entry = redis.call('XADD', TICKETS, '*', 'event', item.opened .. ',"id":"' .. item.id
     .. '.accepted","subject":"' .. item.id .. '","data":' .. doc .. '}')
   redis.call('HSET', key, 'entry', entry)
 end
 
--- steps holds version - 1 entries; one more than that means an append was cut short before its version was written.
+-- steps holds version - 1 entries. Nothing here may fail halfway, for nothing would finish it: every key written was
+-- looked at before (check_type, HEXISTS, belongs), and `open` always wrote the fields that are read.
 local function append(item, ticket)
   local key, steps = 'jiesu:ticket:' .. ticket, 'jiesu:steps:' .. ticket
-  local facts = redis.call('HMGET', key, 'version', 'number', 'senders')
+  local facts = redis.call('HMGET', key, 'version', 'number', 'senders', 'tier')
   local version = tonumber(facts[1]) + 1
   local event = item.followed .. ',"id":"' .. ticket .. '.' .. version .. '","subject":"' .. ticket
     .. '","data":{"ticket_id":"' .. ticket .. '","number":"' .. facts[2] .. '","version":' .. version
     .. item.message .. '}}'
+  local tier = more_urgent(facts[4] or '', item.tier)
   redis.call('RPUSH', steps, event)
-  redis.call('HSET', key, 'version', version, 'digest:' .. item.id, item.digest, 'message', version,
+  redis.call('HSET', key, 'version', version, 'tier', tier, 'digest:' .. item.id, item.digest, 'message', version,
     'attempts', 0, 'senders', facts[3] .. '\n' .. table.concat(item.senders, '\n') .. '\ncode:' .. item.code)
   redis.call('SET', 'jiesu:submission:' .. item.id, ticket)
   link_threads(item, ticket)
   alias(item, ticket)
-  redis.call('ZADD', DUE, now, ticket)
+  schedule(ticket, tier, now)
   redis.call('XADD', EVENTS, '*', 'event', event)
 end
 
@@ -134,6 +147,7 @@ local function put(item)
   if facts[1] or (ticket and not facts[2]) then return known(item, item.id) end
   if facts[2] then  -- half-written: finish it under the number it already has
     if facts[3] and facts[3] ~= item.digest then return { 'conflict', item.id } end
+    if item.number ~= facts[2] and not alias(item, item.id) then return { 'number_taken', item.id } end
     item.number = facts[2]
     open(item, false)
     return { 'completed', item.id }
@@ -153,6 +167,7 @@ end
 check_type(TICKETS, 'stream')
 check_type(EVENTS, 'stream')
 check_type(DUE, 'zset')
+check_type(IMMEDIATE, 'set')
 local grace = tonumber(take())
 local results = {}
 for i = 1, tonumber(take()) do

@@ -2,10 +2,13 @@
 -- Trims a stream by exact MINID to the lowest entry that somebody still needs.
 -- KEYS: the stream.   ARGV: seconds that others may hold entries, then the named groups.
 -- A named group holds everything from its first pending entry, else from the entry after its last delivered one.
--- Other groups, and a stream without a named group, hold entries no longer than that time. Returns entries removed.
+-- A named group that is not there holds everything: it may be made, or made again, from the beginning.
+-- Other groups, and a stream for which none is named, hold entries no longer than that time. Returns entries removed.
 
-local keep, named = tonumber(ARGV[1]), {}
-for i = 2, #ARGV do named[ARGV[i]] = true end
+local keep, named, missing = tonumber(ARGV[1]), {}, 0
+for i = 2, #ARGV do
+  if not named[ARGV[i]] then named[ARGV[i]], missing = true, missing + 1 end
+end
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local cutoff = { tonumber(redis.call('TIME')[1]) * 1000 - keep * 1000, 0 }
 
@@ -15,7 +18,7 @@ local function id(text)
 end
 local function less(a, b) return a[1] < b[1] or (a[1] == b[1] and a[2] < b[2]) end
 
-local needed, guarded = nil, false
+local needed = nil
 for _, raw in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   local group = {}
   for i = 1, #raw, 2 do group[raw[i]] = raw[i + 1] end
@@ -27,8 +30,9 @@ for _, raw in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
     first = id(group['last-delivered-id'])
     first[2] = first[2] + 1
   end
-  if named[group.name] then guarded = true elseif less(first, cutoff) then first = cutoff end
+  if named[group.name] then missing = missing - 1 elseif less(first, cutoff) then first = cutoff end
   if not needed or less(first, needed) then needed = first end
 end
-if not guarded then needed = cutoff end
+if missing > 0 then return 0 end
+if not next(named) then needed = cutoff end
 return redis.call('XTRIM', KEYS[1], 'MINID', '=', string.format('%.0f-%.0f', needed[1], needed[2]))
