@@ -42,7 +42,10 @@ class _Run:
         if encoding in "qQ":
             self.flush()
             # RFC 2047 4.2: the underscore is a space in any charset.
-            self.data += binascii.a2b_qp(_SPACES.sub("_", text).encode("latin-1"), header=True)
+            # Raw characters, which have no place here, were read already: back into the word's own charset with them.
+            charset = "ascii" if text.isascii() else charsets.codec(self.charset) or "utf-8"
+            plain = _SPACES.sub("_", text).encode(charset, "replace")
+            self.data += binascii.a2b_qp(plain, header=True)
             return
         bare = self.base64 + _NOT_BASE64.sub("", text)
         whole = len(bare) if "=" in text else len(bare) - len(bare) % 4

@@ -100,7 +100,8 @@ def to_text(html: str) -> str:
 
 def _tree(html: str) -> HtmlElement | None:
     """None: there is no element in it, or it is nested deeper than the parser goes, which then stops reading."""
-    parser = HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)  # type: ignore[no-untyped-call]
+    options = {"encoding": "utf-8", "remove_comments": True, "remove_pis": True, "huge_tree": True}
+    parser = HTMLParser(**options)  # type: ignore[no-untyped-call]  # lxml ships no types
     try:
         tree = document_fromstring(html.encode("utf-8", "replace"), parser=parser)  # type: ignore[no-untyped-call]
     except (etree.LxmlError, ValueError):

@@ -35,7 +35,7 @@ def parse(raw: Raw, site: Site) -> Inbound:
         Rejected: it is no mail, or nothing is in it.
     """
     mail = read(raw)
-    writer = mail.from_.address if mail.from_ else None
+    writer = (mail.from_.address if mail.from_ else "") or None
     automatic = judge(
         mail.header,
         envelope_from=mail.envelope_from,

@@ -77,7 +77,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(config: Path, orphan: Path, mon
     with monkeypatch.context() as patch:
         patch.setattr("gateway.spool.connect", connect_full)
         patch.setattr("gateway.writer.RETRY_AFTER", 0.1)
-        result = run(config, orphan, "--patience", "6")
+        result = run(config, orphan, "--patience", "20")
     assert result.exit_code == 75, result.stderr
     assert "(disk full or busy): what is left stays" in last(result)
     assert counts(orphan) == (ROWS, 0)

@@ -6,7 +6,6 @@ import base64
 import io
 import json
 import random
-import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -23,10 +22,8 @@ from workers.destinations.file_index import repeats
 pytestmark = pytest.mark.system
 TARGETS = ("gateway", "pump", "valkey", "gateway", "dispatcher", "worker:dispatch", "gateway", "worker:urgent")
 CONNECTIONS = 4
-LIMIT = 2.0
+LIMIT = 3.0
 """Seconds that the pump gives one mail, in the test with the poison."""
-RESTART = 3.0
-"""Seconds in which the clock of the pump is read and a new process has come up, on a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +81,12 @@ class Storm:
         finally:
             for postman in self._postmen:
                 postman.hang_up()
-        wait_until(self._up.settled, 60 + count / 50, f"settled: {self._up.counts()}")
+        wait_until(self._up.settled, 60 + count / 10, "settled")
         self._ends_well(count, kills, time.monotonic() - started)
 
     def _part(self, letters: range) -> None:
         with ThreadPoolExecutor(CONNECTIONS + 1) as pool:
-            killed = pool.submit(self._kill, len(self.numbers) + self._dice.randrange(1, max(2, len(letters) // 2)))
+            killed = pool.submit(self._kill, self._dice.randrange(1, max(2, len(letters) // 2)))
             shares = [letters[begin::CONNECTIONS] for begin in range(CONNECTIONS)]
             for sent in [*map(pool.submit, [self._deliver] * CONNECTIONS, self._postmen, shares), killed]:
                 sent.result()
@@ -103,9 +100,12 @@ class Storm:
                 found.add(postman.deliver(again, sender(n)))
             self.numbers[n] = found
 
-    def _kill(self, accepted: int) -> None:
-        wait_until(lambda: len(self.numbers) >= accepted, 60, "mails are taken")
+    def _kill(self, more: int) -> None:
+        """The gateway once it has taken so many more mails, else once so many more are on the queue."""
         role = TARGETS[self.kills.total() % len(TARGETS)]
+        count = (lambda: len(self.numbers)) if role == "gateway" else (lambda: self._up.counts().get("queued", 0))
+        enough = count() + more
+        wait_until(lambda: count() >= enough, 60, "mails go on")
         wait_until(lambda: self._up.kill(role), 20, f"a {role} to kill")
         self.kills[role] += 1
 
@@ -133,7 +133,7 @@ def test_kill_anything_while_mails_come_and_none_is_lost_or_doubled(up, environm
 
 @pytest.mark.soak
 def test_the_long_storm_of_mails(up, environment):
-    Storm(up, environment[LISTEN]).rages(count=4_000, kills=24)
+    Storm(up, environment[LISTEN]).rages(count=3_200, kills=24)
 
 
 # --- a mail that takes too long
@@ -149,26 +149,37 @@ def poison(pictures: int = 16) -> bytes:
     return head + b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n' + part * pictures + b"--b--\r\n"
 
 
+def seconds_to_restart(up: Any, postman: Postman) -> float:
+    """How long a mail waits when the pump's process has just died, on this machine as busy as it is."""
+    assert up.kill("pump")
+    number, began = postman.deliver(letter(1_000), sender(1_000)), time.time()
+    wait_until(lambda: row(up, number)[0] == "queued", 30, "a new process has come up")
+    return time.time() - began
+
+
 def test_one_poison_mail_delays_no_other_by_more_than_its_time(make_up):
-    """The other mails come before, while it is tried the first time, and while it is tried again by itself."""
+    """33 mails come before it, 33 while it is tried the first time, 33 while it is tried again in a line of its own."""
     address = somewhere()
-    up = make_up(JIESU_PUMP__TIME_LIMIT=str(LIMIT), **{LISTEN: address})
+    up = make_up(JIESU_PUMP__TIME_LIMIT=str(LIMIT), JIESU_PUMP__NICE="0", **{LISTEN: address})
     up.start()
     postman = Postman(address)
+    postman.deliver(letter(999), sender(999))
+    wait_until(lambda: up.counts()["queued"] == 1, 30, "everything is up")
+    restart = seconds_to_restart(up, postman)
     poisoned, taken = "", {}
     for n in range(99):
         if n == 33:
             poisoned = postman.deliver(poison(), "many@home.example")
         if n == 66:
-            wait_until(lambda: len(list(opened(up))) == n, 30, "those before and behind it are on the queue")
+            wait_until(lambda: up.counts()["queued"] == 2 + len(taken), 60, "those around it are queued")
         taken[postman.deliver(letter(n), sender(n))] = time.time()
     postman.hang_up()
     assert row(up, poisoned)[0] == "received", "it is still being tried"
-    wait_until(up.settled, 60, "settled")
-    waits = {ticket["number"]: at - taken[ticket["number"]] for at, ticket in opened(up)}
-    assert waits.keys() == taken.keys(), "every other mail is a ticket, and it is none"
-    usual, longest = statistics.median(waits[number] for number in list(taken)[-33:]), max(waits.values())
-    print(f"\nusual {usual:.2f} s, longest {longest:.2f} s")
-    assert row(up, poisoned) == ("parked", "crashed")
-    assert LIMIT / 2 < longest < LIMIT + RESTART, "some waited for it, none longer than it may take"
-    assert usual < LIMIT / 2, "tried again it is alone"
+    wait_until(lambda: not up.counts()["in_flight"], 60, "all have ended")
+    waits = {number: at - taken[number] for at, ticket in opened(up) if (number := ticket["number"]) in taken}
+    assert waits.keys() == taken.keys(), "every other mail is a ticket"
+    assert (up.counts()["queued"], row(up, poisoned)) == (101, ("parked", "crashed"))
+    later, longest = max(waits[number] for number in list(taken)[-33:]), max(waits.values())
+    print(f"\nlongest {longest:.2f} s, tried again {later:.2f} s; a restart takes {restart:.2f} s")
+    assert LIMIT / 2 < longest < LIMIT + 4 * restart + 1, "some waited for its time and the restarts, none longer"
+    assert later < LIMIT / 2, "tried again it delays nobody"

@@ -9,8 +9,6 @@ import socket
 from datetime import UTC, datetime
 from typing import ClassVar
 
-import pytest
-
 from channels.email.channel import Email
 from channels.fake_host import FakeHost
 from channels.testing import ChannelContract, Outcome

@@ -35,6 +35,7 @@ def test_base64_cut_between_its_groups_is_whole_again() -> None:
         ("=?utf-8?q?a_b?= =?utf-8?q?c?=", "a bc"),
         ("=?utf-8*zh-cn?Q?=E8=B7=AF?=", "路"),
         ("Re: =?gbk?B?wrfVtQ==?=(2)", "Re: 路盏(2)"),
+        ("=?unicode-1-1-utf-7?Q?Fr+APY-sche?=", "Frösche"),
         ("=?utf-8?Q?two words here?=", "two words here"),
         ("=?utf-8?Q?what??=", "what?"),
         ("=?utf-8?B?6Lev54Gv?", "=?utf-8?B?6Lev54Gv?"),
@@ -52,6 +53,11 @@ def test_encoded_words_as_they_are_written(written: str, meant: str) -> None:
 @pytest.mark.parametrize("charset", ["gb18030", "utf-8"])
 def test_raw_bytes_in_a_field_are_read_by_their_look(charset: str) -> None:
     assert headers.decode(raw("关于路灯不亮的投诉", charset)) == "关于路灯不亮的投诉"
+
+
+@pytest.mark.parametrize("charset", ["gbk", "utf-8", "x-unknown"])
+def test_raw_characters_inside_an_encoded_word_stay_what_they_are(charset: str) -> None:
+    assert headers.decode(raw(f"=?{charset}?Q?路灯=20{charset}?=", "utf-8")) == f"路灯 {charset}"
 
 
 def test_raw_bytes_too_few_to_tell_are_read_as_the_body() -> None:

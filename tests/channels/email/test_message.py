@@ -178,7 +178,8 @@ def test_winmail_dat_that_cannot_be_read_is_kept() -> None:
 
 
 def test_an_invitation_without_words_says_what_it_is_about() -> None:
-    entry = "BEGIN:VCALENDAR\r\nSUMMARY;LANGUAGE=zh:现场会\r\nLOCATION:三楼\r\nDESCRIPTION:请带\\n材料\\, 三\r\n 份\r\nEND:VCALENDAR"
+    entry = "BEGIN:VCALENDAR\r\nSUMMARY;LANGUAGE=zh:现场会\r\nLOCATION:三楼\r\n"
+    entry += "DESCRIPTION:请带\\n材料\\, 三\r\n 份\r\nEND:VCALENDAR"
     found = mail("text/calendar; charset=utf-8; method=REQUEST", entry.encode())
     assert found.text == "现场会\n三楼\n请带\n材料, 三份"
     assert (found.flags, [one.name for one in found.attachments]) == ({MailFlag.CALENDAR}, ["invite.ics"])
