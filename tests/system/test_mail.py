@@ -119,8 +119,8 @@ class Storm:
             f"{repeats(up.directory / 'delivered.jsonl')} repeats dropped by id, {counts}"
         )
         assert self.kills.total() >= kills
+        assert added == len({line["id"] for line in lines}) == len(lines) == count, "one stream entry and line each"
         assert Counter(line["data"]["text"] for line in lines) == Counter(map(matter, range(count))), "each once"
-        assert added == len({line["id"] for line in lines}) == count, "one stream entry each"
         numbers = {line["data"]["text"]: {line["data"]["number"]} for line in lines}
         assert numbers == {matter(n): found for n, found in self.numbers.items()}, "each under the number of its 250"
         assert (counts["received"], counts["queued"]) == (count, count)
