@@ -199,8 +199,8 @@ def children() -> dict[int, list[tuple[int, list[str]]]]:
 def _running(environment: dict[str, str]) -> Iterator[Up]:
     with tempfile.TemporaryDirectory(prefix="jt-", ignore_cleanup_errors=True) as folder:
         line = Up(Path(folder) / "data", **environment)
-        line.start()
         try:
+            line.start()
             yield line
         finally:
             line.stop()
