@@ -268,6 +268,7 @@ class Exchange:
             for piece in (head, *body):
                 writer.write(piece)
                 await writer.drain()
+                await asyncio.sleep(0)  # drain alone returns at once while the server keeps up: the answer must be seen
                 self.sent += len(piece)
         except ConnectionError:
             pass  # closed by the server
