@@ -12,12 +12,12 @@ import signal
 import socket
 import sqlite3
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from channels.email.config import EmailConfig
 from gateway import logs, spool_file
 from gateway.cli.common import explained
 from gateway.config import Config, ConfigError, load
@@ -50,19 +50,23 @@ def _with_smtp(config: Config, smtp: str | None) -> Config:
 
 def _smtp(config: Config) -> list[str]:
     """Where mail comes in, for the banner."""
+    from channels.email.config import EmailConfig
+
     email = config.channels.get("email")
     listen = email.get("listen", EmailConfig.model_fields["listen"].default) if email is not None else None
     return [listen] if listen else []
 
 
-def _refuse_unfit(config: Config) -> None:
-    """Channels that cannot be built; data of a newer version or of another running gateway. Before anything starts:
-    a child that fails at it would be restarted for ever."""
+def _refuse_unfit_channels(config: Config) -> None:
+    """Raises ConfigError: a child that fails at it would be restarted for ever."""
     from gateway.registry import Registry
 
+    Registry().configured(config)
+
+
+def _refuse_unfit_data(config: Config) -> None:
+    """Of a newer version or of another running gateway. Before anything starts."""
     directory = config.data_dir / "spool"
-    with explained():
-        Registry().configured(config)
     with explained(), contextlib.suppress(sqlite3.Error):  # busy or full passes; the gateway itself will see
         if (directory / spool_file.FILE).exists():
             spool_file.connect(directory).close()
@@ -114,14 +118,24 @@ async def _until_told() -> None:
     await stop.wait()
 
 
-async def _run(config: Config, roles: list[Role], banner: str) -> int:
+async def _run(
+    config: Config, roles: list[Role], banner: Callable[[], str], refuse: Callable[[Config], None] = lambda _: None
+) -> int:
+    """Until told. `refuse` runs beside the children's start, because it imports as much as they do; raises what it
+    raises, when they have ended again."""
     supervisor = Supervisor(roles, config.model_dump(mode="json"))
     told = asyncio.create_task(_until_told())
     supervisor.start()
+    try:
+        await asyncio.to_thread(refuse, config)
+    except ConfigError:
+        told.cancel()
+        await supervisor.end(GRACE)
+        raise
     ready = asyncio.create_task(supervisor.ready())
     await asyncio.wait((ready, told), return_when=asyncio.FIRST_COMPLETED)
     if ready.done():
-        typer.echo(banner)
+        typer.echo(banner())
     await told
     ready.cancel()
     codes = await supervisor.end(GRACE)
@@ -139,7 +153,7 @@ def up(
 
     settings = _with_smtp(_load(config, data_dir, http), smtp)
     logs.setup(settings.log)
-    _refuse_unfit(settings)
+    _refuse_unfit_data(settings)
     _refuse_unfit_server(settings)
     sock = _bound(settings)
     server = (
@@ -154,21 +168,27 @@ def up(
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     host, port = sock.getsockname()[:2]
-    banner = f"web: http://{host}:{port}/  (data: {settings.data_dir})"
-    banner += "".join(f"\nemail: smtp://{listen}" for listen in _smtp(settings))
+
+    def banner() -> str:
+        mail = "".join(f"\nemail: smtp://{listen}" for listen in _smtp(settings))
+        return f"web: http://{host}:{port}/  (data: {settings.data_dir}){mail}"
+
     gateway = Role("gateway", ("gateway", str(sock.fileno())), inherits=(sock.fileno(),))
 
     async def main() -> int:
         watcher = asyncio.create_task(server.watch()) if server is not None else None
         try:
-            return await _run(settings, [gateway, *_far_side(settings)], banner)
+            return await _run(settings, [gateway, *_far_side(settings)], banner, _refuse_unfit_channels)
         finally:
             if watcher is not None:
                 watcher.cancel()
 
-    code = asyncio.run(main())
-    if server is not None:
-        server.stop()
+    try:
+        with explained():
+            code = asyncio.run(main())
+    finally:
+        if server is not None:
+            server.stop()
     sys.exit(code)
 
 
@@ -178,7 +198,9 @@ def gateway(config: ConfigFile = None, data_dir: DataDir = None, http: Http = No
 
     settings = _load(config, data_dir, http)
     logs.setup(settings.log)
-    _refuse_unfit(settings)
+    with explained():
+        _refuse_unfit_channels(settings)
+    _refuse_unfit_data(settings)
     _refuse_unfit_server(settings)
     sock = _bound(settings)
     host, port = sock.getsockname()[:2]
@@ -190,7 +212,7 @@ def work(config: ConfigFile = None, data_dir: DataDir = None) -> None:
     settings = _load(config, data_dir)
     logs.setup(settings.log)
     _refuse_unfit_server(settings)
-    sys.exit(asyncio.run(_run(settings, _far_side(settings), "working")))
+    sys.exit(asyncio.run(_run(settings, _far_side(settings), lambda: "working")))
 
 
 def register(app: typer.Typer) -> None:
