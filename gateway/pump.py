@@ -13,8 +13,8 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final, Literal
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, Final, Literal, TypeVar
 
 import structlog
 
@@ -26,6 +26,7 @@ from gateway.writer import Writer
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
 LaneName = Literal["fresh", "suspects"]
 HOUR: Final = 3600.0
 RESPAWN: Final = (0.0, 0.2, 1.0, 5.0)
@@ -56,18 +57,14 @@ class Lane:
         slot = Slot(descriptor)
         try:
             with theirs:
-                self._process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "gateway.pump_child", self._name, str(theirs.fileno()), str(descriptor),
-                    str(self._pump.spool.directory), pass_fds=(theirs.fileno(), descriptor),
-                    stdin=asyncio.subprocess.DEVNULL,
-                )  # fmt: skip
+                process = await _whole(self._start(theirs.fileno(), descriptor))
             reader, self._writer = await asyncio.open_connection(sock=ours, limit=LINE_MAX)
             self.send(**self._pump.child_config)
             self._connected.set()
-            watcher = asyncio.create_task(self._watch(slot, self._process))
+            watcher = asyncio.create_task(self._watch(slot, process))
             try:
                 await self._converse(reader)
-                code = await self._process.wait()
+                code = await process.wait()
             finally:
                 watcher.cancel()
             return slot.current()[0], _reason(code, late=watcher.done())
@@ -140,16 +137,34 @@ class Lane:
                 process.kill()
                 return
 
+    async def _start(self, link: int, descriptor: int) -> asyncio.subprocess.Process:
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway.pump_child", self._name, str(link), str(descriptor),
+            str(self._pump.spool.directory), pass_fds=(link, descriptor), stdin=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        return self._process
+
     async def _end(self, slot: Slot, descriptor: int) -> None:
         if self._writer is not None:
             self._writer.close()
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
-            await self._process.wait()
+            await _whole(self._process.wait())
         slot.close()
         os.close(descriptor)
         self._idle = False
+
+
+async def _whole(step: Coroutine[Any, Any, T]) -> T:
+    """`step` to its end, also when we are cancelled meanwhile: a child half started, or killed and not yet waited for,
+    would outlive us. Both take moments."""
+    task = asyncio.ensure_future(step)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait((task,))
+        raise
 
 
 class Pump:
