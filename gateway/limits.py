@@ -6,23 +6,21 @@ May not block, may not grow without bound, and reads no clock but the one it is 
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
 
+from channels import buckets
+from channels.buckets import Clock
 from channels.problem import problem
 
 HOUR: Final = 3600.0
 NUMBERS_REMEMBERED: Final = 100_000
-
-Clock = Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,41 +48,22 @@ def too_many(refusal: Refusal) -> web.Response:
     )
 
 
-def client_key(address: str) -> str:
-    """What counts as one client: an IPv4 address, or an IPv6 /64 (a household or device has at least
-    that)."""
-    if ":" not in address:
-        return address
-    return str(ipaddress.ip_network((address, 64), strict=False))
-
-
 class Buckets:
-    """Token buckets by key: `burst` at once, then one every 60/`per_minute` seconds. Only the `size` keys
-    used last are remembered: a forgotten one starts full."""
+    """Token buckets by client (channels/buckets.py), whose refusal names the `policy` it follows."""
 
     def __init__(self, policy: str, *, burst: int, per_minute: float, size: int, clock: Clock = time.monotonic) -> None:
         self._policy = policy
         self._burst = burst
-        self._per_second = per_minute / 60
-        self._size = size
-        self._clock = clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._window = burst * 60 / per_minute
+        self._buckets = buckets.Buckets(burst=burst, per_minute=per_minute, size=size, clock=clock)
 
     def __len__(self) -> int:
         return len(self._buckets)
 
     def take(self, key: str) -> Refusal | None:
         """One token of `key`'s bucket, or why not."""
-        now = self._clock()
-        tokens, since = self._buckets.pop(key, (float(self._burst), now))
-        tokens = min(float(self._burst), tokens + (now - since) * self._per_second)
-        granted = tokens >= 1
-        self._buckets[key] = (tokens - 1 if granted else tokens, now)
-        if len(self._buckets) > self._size:
-            self._buckets.popitem(last=False)
-        if granted:
-            return None
-        return Refusal(self._policy, self._burst, self._burst / self._per_second, after=(1 - tokens) / self._per_second)
+        after = self._buckets.take(key)
+        return Refusal(self._policy, self._burst, self._window, after) if after else None
 
 
 class Guesses:

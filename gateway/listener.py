@@ -17,10 +17,11 @@ from aiohttp.http import HttpProcessingError, RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
+from channels.buckets import client_key
 from channels.problem import problem, rejected, try_again
 from gateway.auth import Clients, Denied, Tokens
 from gateway.config import HttpConfig
-from gateway.limits import Buckets, client_key, too_many
+from gateway.limits import Buckets, too_many
 from gateway.routes import Match, NoMatch, Route, Routes
 from normalizer.errors import Rejected, TryAgain
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gateway.limits import Buckets, Guesses, Refusal, client_key, too_many
+from channels.buckets import client_key
+from gateway.limits import Buckets, Guesses, Refusal, too_many
 
 
 def buckets(clock: Any, **changes: Any) -> Buckets:
