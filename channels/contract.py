@@ -22,11 +22,15 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Reply(BaseModel, frozen=True):
-    """An answer to a citizen: `operation` names this sending for ever, so that it is never sent twice."""
+    """What a citizen is told: `operation` names this sending for ever, so that it is never sent twice. `language`:
+    BCP 47, of `text`. `source_id`: the submission it answers, so that a channel can hang it below that."""
 
     operation: str
     number: str
     text: str
+    purpose: Literal["receipt", "answer", "visit"] = "answer"
+    language: str | None = None
+    source_id: str | None = None
 
 
 class Delivery(BaseModel, frozen=True):
@@ -75,4 +79,5 @@ class Replying(Channel, Protocol):
     """A channel that can also carry answers."""
 
     async def reply(self, to: ReplyAddress, message: Reply) -> Delivery:
-        """Send one answer to one address of this channel."""
+        """Send one answer to one address of this channel. Raises TryAgain: not sent now, or sending it again under
+        the same operation is harmless."""
