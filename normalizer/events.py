@@ -17,8 +17,8 @@ ACCEPTED: Final = "org.jiesu.ticket.accepted.v1"
 FOLLOWED_UP: Final = "org.jiesu.ticket.followed_up.v1"
 DELIVERED: Final = "org.jiesu.ticket.delivered.v1"
 FAILED: Final = "org.jiesu.ticket.delivery_failed.v1"
-REPLIED: Final = "org.jiesu.ticket.replied.v1"
-TYPES: Final = (ACCEPTED, FOLLOWED_UP, DELIVERED, FAILED, REPLIED)
+NOTIFIED: Final = "org.jiesu.ticket.notified.v1"
+TYPES: Final = (ACCEPTED, FOLLOWED_UP, DELIVERED, FAILED, NOTIFIED)
 
 
 def source(domain: str) -> str:
@@ -87,8 +87,8 @@ class DeliveryOutcome(TicketStep):
     detail: str | None = Field(default=None, description="Why, for operators; without personal data")
 
 
-class Replied(TicketStep):
-    """Data of `replied`: what became of something that was sent to the citizen. A later one of the same operation
+class Notified(TicketStep):
+    """Data of `notified`: what became of something that was sent to the citizen. A later one of the same operation
     overrides it: a report that it did not arrive."""
 
     operation: str = Field(description="Names this sending for ever, e.g. `receipt`")

@@ -32,5 +32,5 @@ class Quota:
             redis.RedisError: Redis is away.
         """
         key = keys.replies(hashlib.sha256(f"{to.channel}\0{to.address.lower()}".encode()).hexdigest()[:32])
-        arguments = [sending, now.timestamp(), WINDOW, self._per_hour]
+        arguments: list[str | float] = [sending, now.timestamp(), WINDOW, self._per_hour]
         return bool(await cast(Awaitable[Any], self._script(keys=[key], args=arguments)))

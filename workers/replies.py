@@ -83,7 +83,7 @@ class Send:
         return _ended(delivery)
 
     def step(self, runtime: Runtime, ended: Ended, record: Record, rest: Sequence[Errand]) -> Step:
-        """`replied`, with its outcome; what was given up can be replayed, so it has none for ever yet."""
+        """`notified`, with its outcome; what was given up can be replayed, so it has none for ever yet."""
         at = runtime.now()
         facts = {"operation": self.operation, "channel": self.to.channel, "outcome": ended.word}
         more = {"reason": ended.reason, "reference": ended.reference}
@@ -92,7 +92,7 @@ class Send:
             fields[f"sent:{ended.reference}"] = self.operation
         return Step(
             operation=f"gave_up:{self.name}:{record.version}" if ended.dead else self.name,
-            type=events.REPLIED,
+            type=events.NOTIFIED,
             at=at,
             data=facts | {key: value for key, value in more.items() if value is not None} | {"at": events.rfc3339(at)},
             due=None if rest else "done",

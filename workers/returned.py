@@ -67,7 +67,7 @@ class Returns:
                     version,
                     f"returned:{report.reference}",
                     "",
-                    events.opening(type=events.REPLIED, source=self._source, time=at),
+                    events.opening(type=events.NOTIFIED, source=self._source, time=at),
                     b"," + json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()[1:-1],
                     "",
                     "",

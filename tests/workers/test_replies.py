@@ -19,12 +19,12 @@ __all__ = ["build", "client"]
 
 TO = ReplyAddress(channel="email", address="Citizen@home.example")
 CITIZEN = Requester(receipt_to=TO)
-REPLIED = "org.jiesu.ticket.replied.v1"
+NOTIFIED = "org.jiesu.ticket.notified.v1"
 
 
 async def outcomes(runtime, ticket_id):
     record = await runtime.store.load(ticket_id)
-    return [event["data"] for event in record.events() if event["type"] == REPLIED]
+    return [event["data"] for event in record.events() if event["type"] == NOTIFIED]
 
 
 async def test_a_ticket_whose_channel_asks_for_a_receipt_gets_one(valkey, queue, make_item, build):

@@ -35,7 +35,7 @@ async def test_the_sending_has_failed_and_the_ticket_says_so(valkey, sent, build
     assert returns.record("email", reported(sent.number), NOW) == "done"
     record = await build().store.load(sent.ticket_id)
     last = record.events()[-1]
-    assert last["type"] == "org.jiesu.ticket.replied.v1"
+    assert last["type"] == "org.jiesu.ticket.notified.v1"
     assert {key: last["data"][key] for key in ("operation", "channel", "outcome", "reason", "reference")} == {
         "operation": "receipt",
         "channel": "email",
@@ -51,7 +51,7 @@ async def test_the_same_report_again_changes_nothing(valkey, sent, build):
     returns = Returns(valkey.client(), domain="hotline.example")
     assert [returns.record("email", reported(sent.number), NOW) for _ in range(2)] == ["done", "repeated"]
     record = await build().store.load(sent.ticket_id)
-    assert [event["type"].split(".")[3] for event in record.events()] == ["delivered", "replied", "replied"]
+    assert [event["type"].split(".")[3] for event in record.events()] == ["delivered", "notified", "notified"]
 
 
 @pytest.mark.parametrize("change", [{"reference": "x.y"}, {"number": "2026010100000019"}])
