@@ -38,9 +38,12 @@ from gateway import config_env, config_text
 from gateway.config_text import ConfigError
 from gateway.intake import IntakeConfig, SpoolConfig
 from normalizer.config import NormalizerConfig
+from workers import region_files
 from workers.connect import RedisConfig
 from workers.destinations.file import FileConfig
 from workers.destinations.registry import DestinationConfig
+from workers.region import Region
+from workers.region_files import RegionError
 
 __all__ = ["Config", "ConfigError", "config_schema", "effective", "load", "site_secret"]
 
@@ -185,6 +188,16 @@ class WorkersConfig(Block):
     )
 
 
+class DispatchConfig(Block):
+    """Who is accountable for what: a region's units and catalogue."""
+
+    region: str = Field(
+        default="beijing",
+        min_length=1,
+        description="The name of a region that comes with us, or a folder of the site's",
+    )
+
+
 class AuthConfig(Block):
     """Who may use what is not public."""
 
@@ -231,6 +244,7 @@ class Config(BaseSettings):
     pump: PumpConfig = PumpConfig()
     queue: QueueConfig = QueueConfig()
     workers: WorkersConfig = WorkersConfig()
+    dispatch: DispatchConfig = DispatchConfig()
     normalizer: NormalizerConfig = NormalizerConfig()
     channels: Annotated[dict[str, dict[str, Any]], BeforeValidator(_channels)] = Field(
         default={}, description="A block per channel; the registry checks it with the channel's own model"
@@ -267,6 +281,14 @@ class Config(BaseSettings):
     def public_url(self) -> str:
         """How citizens reach this server, without a slash at the end."""
         return (self.site.public_url or f"http://{self.http.listen}").rstrip("/")
+
+    def region(self) -> Region:
+        """The site's region. Raises ConfigError: it is not there, or its files are wrong."""
+        name = self.dispatch.region
+        try:
+            return region_files.shipped(name) if name.isidentifier() else region_files.load(self.data_dir / name)
+        except RegionError as error:
+            raise ConfigError([f"dispatch.region: {problem}" for problem in error.problems]) from None
 
     @property
     def zone(self) -> ZoneInfo:

@@ -54,6 +54,7 @@ def build_runtime(config: Config) -> Runtime:
         replying=_replying(config),
         quota=Quota(client, per_hour=config.workers.receipts_per_hour),
         site=Site(config.site.name, config.public_url),
+        region=config.region(),
         lease=config.workers.lease,
         max_attempts=config.workers.max_attempts,
         now=lambda: datetime.now(UTC),

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from normalizer import events
-from workers import forwarding, replies
+from workers import forwarding, replies, routing
 from workers.dead import DeadEntry
 from workers.destinations.contract import TryLater
 from workers.destinations.schedule import delay
@@ -72,7 +72,11 @@ async def _settle(runtime: Runtime, ticket_id: str, token: str) -> str:
 
 
 def _outstanding(runtime: Runtime, record: Record) -> list[Errand]:
-    return [*forwarding.outstanding(runtime, record), *replies.outstanding(runtime, record)]
+    return [
+        *routing.outstanding(runtime, record),
+        *forwarding.outstanding(runtime, record),
+        *replies.outstanding(runtime, record),
+    ]
 
 
 async def _note(runtime: Runtime, record: Record | None, errand: Errand, outcome: Ended, token: str) -> str:
@@ -81,6 +85,8 @@ async def _note(runtime: Runtime, record: Record | None, errand: Errand, outcome
     while record is not None:
         rest = [other for other in _outstanding(runtime, record) if other.name != errand.name]
         step = errand.step(runtime, outcome, record, rest)
+        if step is None:
+            return "repeated"
         word, _ = await runtime.store.step(record.ticket_id, record.version, step, token=token)
         if word != "moved":
             return word

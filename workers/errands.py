@@ -43,8 +43,9 @@ class Errand(Protocol):
     async def run(self, runtime: Runtime) -> Ended | TryLater:
         """Try it once. Raises redis.RedisError only: Redis is away."""
 
-    def step(self, runtime: Runtime, ended: Ended, record: Record, rest: Sequence[Errand]) -> Step:
-        """The step that records its end at the ticket as it is now; `rest`: what is outstanding besides."""
+    def step(self, runtime: Runtime, ended: Ended, record: Record, rest: Sequence[Errand]) -> Step | None:
+        """The step that records its end at the ticket as it is now; `rest`: what is outstanding besides. None: the
+        ticket moved, and there is nothing to record any more."""
 
 
 def tries(record: Record, name: str) -> int:

@@ -77,13 +77,16 @@ class Forward:
                 return later
 
     def step(self, runtime: Runtime, ended: Ended, record: Record, rest: Sequence[Errand]) -> Step:
-        """`delivered`, or `delivery_failed` when it was given up. The last one decides the ticket's state."""
+        """`delivered`, or `delivery_failed` when it was given up. The last one says how it went with all
+        of them."""
         at = runtime.now()
         goes_on = ended.dead is None and self.version < _latest(record)
         others = goes_on or any(isinstance(errand, Forward) for errand in rest)
         buried = ended.dead is not None or any(f"dead:{name}" in record.fields for name in runtime.destinations)
         data = {"destination": self.name, "event_id": self.event.id, "at": events.rfc3339(at)}
-        done: dict[str, str | int] = {f"delivered:{self.name}": self.version, f"tries:{self.name}": 0}
+        fields: dict[str, str | int] = {f"delivered:{self.name}": self.version, f"tries:{self.name}": 0}
+        if ended.dead is not None:
+            fields = {f"dead:{self.name}": ended.dead}
         return Step(
             # Given up again after a replay is another step; delivered again is not.
             operation=f"gave_up:{self.name}:{record.version}"
@@ -92,7 +95,6 @@ class Forward:
             type=events.FAILED if ended.dead else events.DELIVERED,
             at=at,
             data=data | {"detail": ended.dead} if ended.dead else data,
-            state="" if others else UNDELIVERED if buried else DELIVERED,
             due=None if goes_on or rest else "done",
-            fields={f"dead:{self.name}": ended.dead} if ended.dead else done,
+            fields=(fields | {"forwarded": UNDELIVERED if buried else DELIVERED}) if not others else fields,
         )

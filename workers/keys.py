@@ -53,6 +53,26 @@ def replies(address: str) -> str:
     return f"jiesu:replies:{address}"
 
 
+TRIAGE: Final = "triage"
+OBJECTIONS: Final = "objections"
+CALLS: Final = "calls"
+
+
+def of_unit(unit: str) -> str:
+    """The name of a unit's own list."""
+    return f"unit:{unit}"
+
+
+def waiting(name: str) -> str:
+    """A list of tickets that wait for somebody (`triage`, `objections`, `calls`, `unit:<id>`), by time."""
+    return f"jiesu:waiting:{name}"
+
+
+def leases(name: str) -> str:
+    """Who holds which entry of such a list, and until when."""
+    return f"jiesu:leases:{name}"
+
+
 def script(name: str) -> str:
     """The source of `workers/scripts/<name>.lua`."""
     return (files("workers") / "scripts" / f"{name}.lua").read_text(encoding="utf-8")

@@ -71,6 +71,7 @@ class Returns:
                     b"," + json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()[1:-1],
                     "",
                     "",
+                    0,
                     f"reply:{operation}",
                     FAILED,
                 ],

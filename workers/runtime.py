@@ -15,6 +15,7 @@ from workers.blobs import Blobs
 from workers.dead import Dead
 from workers.destinations.contract import Destination
 from workers.quota import Quota
+from workers.region import Region
 from workers.store import Store
 
 T = TypeVar("T")
@@ -40,6 +41,7 @@ class Runtime:
     replying: Callable[[str], Replying | None]
     quota: Quota
     site: Site
+    region: Region
     lease: float
     max_attempts: int
     now: Callable[[], datetime]

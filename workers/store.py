@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, cast
@@ -67,6 +67,15 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """A sorted set that the ticket joins with `score`, or leaves (None), in the same step."""
+
+    key: str
+    member: str
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One later change. `operation` names it for ever: a repetition changes nothing.
 
@@ -81,6 +90,7 @@ class Step:
     state: str = ""
     due: float | Literal["done"] | None = None
     fields: Mapping[str, str | int] = field(default_factory=dict)
+    indexes: Sequence[Index] = ()
 
 
 class Store:
@@ -137,6 +147,8 @@ class Store:
                     b"," + data if data else b"",
                     step.state,
                     "" if step.due is None else step.due,
+                    len(step.indexes),
+                    *(part for one in step.indexes for part in (one.key, one.member, _score(one))),
                     *_flat(step.fields),
                 ],
             ),
@@ -184,6 +196,10 @@ class Store:
     async def count(self, counter: str, by: int = 1) -> None:
         """Add to an operational counter shown by /metrics."""
         await self.client.hincrby(keys.STATS, counter, by)
+
+
+def _score(index: Index) -> str:
+    return "" if index.score is None else repr(index.score)
 
 
 def _flat(fields: Mapping[str, str | int]) -> list[str | int]:

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from channels.contract import Delivery, Reply
 from normalizer.ticket import ReplyAddress
+from workers import region_files
 from workers.blobs import Blobs
 from workers.connect import connect_async
 from workers.dead import Dead
@@ -75,6 +76,7 @@ def build(client, tmp_path):
             replying={"email": channel}.get,
             quota=Quota(client, per_hour=per_hour),
             site=Site("12345", "https://hotline.example"),
+            region=region_files.shipped("beijing"),
             lease=60,
             max_attempts=3,
             now=lambda: now,

@@ -1,10 +1,12 @@
 #!lua
 -- Makes one later change to a ticket, once: version compare, operation id, list, stream, schedule.
 -- KEYS: jiesu:events, jiesu:due.   ARGV: ticket, expected version, operation, claim token, event head, event data,
--- state ('' = as it is), due ('' = as it is, 'done' = leaves the schedule, else unix seconds), then fields to set.
+-- state ('' = as it is), due ('' = as it is, 'done' = leaves the schedule, else unix seconds), how many sorted sets it
+-- joins or leaves, for each: key, member, score ('' = leaves), then fields to set.
 -- Returns {outcome, version}: done | repeated (operation known) | moved (other version) | lost (claim) | missing.
 
-local ticket, expected, operation, token, head, data, state, due = unpack(ARGV, 1, 8)
+local ticket, expected, operation, token, head, data, state, due, lists = unpack(ARGV, 1, 9)
+lists = tonumber(lists)
 local key = 'jiesu:ticket:' .. ticket
 local facts = redis.call('HMGET', key, 'version', 'number', 'entry', 'op:' .. operation)
 local version = tonumber(facts[1])
@@ -17,8 +19,15 @@ version = version + 1
 local event = head .. ',"id":"' .. ticket .. '.' .. version .. '","subject":"' .. ticket
   .. '","data":{"ticket_id":"' .. ticket .. '","number":"' .. facts[2] .. '","version":' .. version .. data .. '}}'
 redis.call('RPUSH', 'jiesu:steps:' .. ticket, event)
-redis.call('HSET', key, 'version', version, 'op:' .. operation, version, unpack(ARGV, 9))
+redis.call('HSET', key, 'version', version, 'op:' .. operation, version, unpack(ARGV, 10 + 3 * lists))
 if state ~= '' then redis.call('HSET', key, 'state', state) end
+for i = 10, 9 + 3 * lists, 3 do
+  if ARGV[i + 2] == '' then
+    redis.call('ZREM', ARGV[i], ARGV[i + 1])
+  else
+    redis.call('ZADD', ARGV[i], ARGV[i + 2], ARGV[i + 1])
+  end
+end
 if due == 'done' then
   redis.call('ZREM', KEYS[2], ticket)
 elseif due ~= '' then

@@ -1,0 +1,147 @@
+"""A region's rules as data: its units, its dispatch catalogue, where it refers to, what it tells citizens when.
+
+Pure data and look-ups. May not read files (workers/region_files.py does), and may not decide anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from normalizer.ticket import Decision, Flag, Kind
+
+UnitKind = Literal["centre", "district", "bureau", "street", "station", "contractor", "utility"]
+UnitId = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Unit(_Data):
+    """Somebody who can be made accountable. `places`: names it answers for, as people say them; `duties`: the words
+    by which rules find it below a district; `hours`: shown to people, `24h` for utilities (art. 19)."""
+
+    id: UnitId
+    name: str = Field(min_length=1)
+    kind: UnitKind
+    parent: UnitId | None = None
+    places: tuple[str, ...] = ()
+    duties: tuple[str, ...] = ()
+    hours: str = ""
+
+
+class When(_Data):
+    """A rule holds when every part that is given holds: one of the kinds, the category or one of its path, one of the
+    flags, one of the words in title or text and none of `no_words`, one of the places' districts."""
+
+    kinds: tuple[Kind, ...] = ()
+    categories: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    words: tuple[str, ...] = ()
+    no_words: tuple[str, ...] = ()
+    districts: tuple[UnitId, ...] = ()
+
+
+class Rule(_Data):
+    """One row of the dispatch catalogue. `lead`, `co`, `cc`: a unit's id; `@street`, `@district` of the place; or
+    `duty@district`, `duty@street`: the unit with that duty below it, else `duty` anywhere in the region.
+    `decision`: one of the special dispositions (art. 11); then `refer` names where to."""
+
+    id: str = Field(pattern=r"^[a-z0-9_]{1,60}$")
+    why: str = Field(min_length=1, description="In words for people: the duty, the article")
+    when: When
+    decision: Decision = Decision.DISPATCH
+    lead: str | None = None
+    co: tuple[str, ...] = ()
+    cc: tuple[str, ...] = ()
+    refer: str | None = None
+
+
+class Referral(_Data):
+    """Where the line sends a citizen with what is not for units: emergency numbers, 12348, mediation, court …"""
+
+    id: UnitId
+    name: str = Field(min_length=1)
+    contact: str = Field(min_length=1)
+    text: Mapping[Literal["zh", "en"], str] = Field(description="What the citizen is told")
+
+
+class Notices(_Data):
+    """At which steps the citizen is told, besides the answer, which is always told."""
+
+    dispatched: bool = True
+    extended: bool = True
+
+
+class Facts(_Data):
+    """region.toml. `centre`: the hotline's own office; `accusing`: words that, beside a unit's name in a complaint or
+    a report, make it the accused."""
+
+    name: str
+    version: str
+    centre: UnitId
+    accusing: tuple[str, ...] = ()
+    notices: Notices = Notices()
+
+
+@dataclass(frozen=True)
+class Region:
+    """One region, checked: every reference leads somewhere, the units form a tree below the centre."""
+
+    facts: Facts
+    units: Mapping[str, Unit]
+    rules: tuple[Rule, ...]
+    referrals: Mapping[str, Referral]
+
+    def below(self, unit: str, duty: str) -> Unit | None:
+        """The unit with this duty in the tree below `unit`."""
+        return next((one for one in self.with_duty(duty) if unit in self.above(one.id)), None)
+
+    def anywhere(self, duty: str) -> Unit | None:
+        """The unit with this duty that belongs to no district or street."""
+        return next((one for one in self.with_duty(duty) if not self._is_local(one)), None)
+
+    def _is_local(self, unit: Unit) -> bool:
+        return any(self.units[up].kind in ("district", "street") for up in (unit.id, *self.above(unit.id)))
+
+    def above(self, unit: str) -> tuple[str, ...]:
+        """The units above one, the nearest first."""
+        found: list[str] = []
+        up = self.units[unit].parent
+        while up is not None and up not in found and up in self.units:
+            found.append(up)
+            up = self.units[up].parent
+        return tuple(found)
+
+    def district_of(self, unit: str) -> Unit | None:
+        """The district a unit lies in, itself if it is one."""
+        line = (unit, *self.above(unit))
+        return next((self.units[one] for one in line if self.units[one].kind == "district"), None)
+
+    @cached_property
+    def named_places(self) -> tuple[tuple[str, Unit], ...]:
+        """Names of places and the streets or districts they mean, the longest names first."""
+        pairs = [
+            (name, unit)
+            for unit in self.units.values()
+            if unit.kind in ("district", "street")
+            for name in (unit.name, *unit.places)
+        ]
+        return tuple(sorted(pairs, key=lambda pair: (-len(pair[0]), pair[0])))
+
+    @cached_property
+    def _by_duty(self) -> Mapping[str, tuple[Unit, ...]]:
+        found: dict[str, tuple[Unit, ...]] = {}
+        for unit in self.units.values():
+            for duty in unit.duties:
+                found[duty] = (*found.get(duty, ()), unit)
+        return found
+
+    def with_duty(self, duty: str) -> tuple[Unit, ...]:
+        """Every unit with this duty, in the order of the file."""
+        return self._by_duty.get(duty, ())

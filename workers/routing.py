@@ -1,0 +1,84 @@
+"""The errand of a ticket that nobody decided about yet: the catalogue dispatches it, ends it, or asks a person.
+
+May not overrule a person: only tickets in state `received` are its.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from normalizer.life import Actor, Role, State, StepName
+from normalizer.ticket import Decision, Ticket
+from workers.catalogue import Decided, decide
+from workers.destinations.contract import TryLater
+from workers.errands import Ended, Errand
+from workers.life import make
+from workers.region import Region
+from workers.store import Record, Step
+
+if TYPE_CHECKING:
+    from workers.runtime import Runtime
+
+CATALOGUE: Final = Actor(role=Role.SYSTEM, id="catalogue")
+INTAKE: Final = Actor(role=Role.SYSTEM, id="intake")
+NOT_DISPATCHED: Final = frozenset({Decision.CALL_BACK, Decision.NONE, Decision.OTHER})
+"""What intake decided and only a person can finish: a call-back, a call without a request."""
+
+
+def outstanding(runtime: Runtime, record: Record) -> Iterator[Route]:
+    """One, while the ticket is only received."""
+    if record.state == State.RECEIVED:
+        yield Route(record)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The decision about one ticket."""
+
+    record: Record
+
+    @property
+    def name(self) -> str:
+        return "route"
+
+    @property
+    def counter(self) -> str:
+        return "routed"
+
+    @property
+    def subject(self) -> str:
+        return "route"
+
+    async def run(self, runtime: Runtime) -> Ended | TryLater:
+        """Nothing to wait for: deciding is pure, and happens where it is recorded."""
+        return Ended("decided")
+
+    def step(self, runtime: Runtime, ended: Ended, record: Record, rest: Sequence[Errand]) -> Step | None:
+        """The step that the decision is; None when a person decided meanwhile."""
+        if record.state != State.RECEIVED:
+            return None
+        name, by, says = concluded(record.ticket(), runtime.region)
+        return make(record, name, by, runtime.now(), operation=f"route:{record.version}", says=says)
+
+
+def concluded(ticket: Ticket, region: Region) -> tuple[StepName, Actor, Mapping[str, object]]:
+    """The step, in whose name, and what it says: what intake decided stands; else the catalogue's word."""
+    given = ticket.disposition
+    if given.decision in NOT_DISPATCHED:
+        return StepName.TRIAGE, INTAKE, {"reason": given.reason or str(given.decision)}
+    if given.decision is Decision.ANSWERED:
+        return StepName.ANSWER, INTAKE, {"text": given.reason or str(given.decision)}
+    return _said(decide(ticket, region), region)
+
+
+def _said(decided: Decided, region: Region) -> tuple[StepName, Actor, Mapping[str, object]]:
+    shared = {"reason": decided.reason, "rule": decided.rule}
+    if decided.referral is not None:
+        referral = region.referrals[decided.referral]
+        return StepName.REFER, CATALOGUE, shared | {"referral": referral.id, "text": referral.text["zh"]}
+    if decided.lead is not None:
+        units = {"lead": decided.lead, "co": decided.co, "cc": decided.cc}
+        return StepName.DISPATCH, CATALOGUE, shared | units
+    return StepName.TRIAGE, CATALOGUE, shared | {"candidates": decided.candidates}
