@@ -41,7 +41,7 @@ async def test_a_ticket_whose_channel_asks_for_a_receipt_gets_one(valkey, queue,
     [outcome] = await outcomes(runtime, one.ticket_id)
     assert (outcome["operation"], outcome["channel"], outcome["outcome"]) == ("receipt", "email", "sent")
     assert valkey.client().zscore(keys.DUE, one.ticket_id) is None
-    assert (await runtime.store.load(one.ticket_id)).state == "delivered"
+    assert (await runtime.store.load(one.ticket_id)).fields["forwarded"] == "delivered"
 
 
 async def test_a_ticket_whose_channel_told_the_number_at_once_gets_none(queue, make_item, build):
@@ -77,7 +77,7 @@ async def test_a_follow_up_that_arrives_while_the_receipt_is_sent_does_not_send_
     assert await deliver(runtime, one.ticket_id) == "settled"
     assert len(channel.sent) == 1
     assert len(receiver.had) == 2
-    assert (await runtime.store.load(one.ticket_id)).state == "delivered"
+    assert (await runtime.store.load(one.ticket_id)).fields["forwarded"] == "delivered"
     assert valkey.client().zscore(keys.DUE, one.ticket_id) is None
 
 
@@ -134,7 +134,7 @@ async def test_what_is_tried_enough_is_dead_and_can_be_replayed(queue, make_item
     assert len(channel.sent) == 3
     [entry] = await runtime.dead.list()
     assert (entry.destination, entry.event_id, entry.reason) == ("reply:receipt", "receipt", "attempts exhausted")
-    assert (await runtime.store.load(one.ticket_id)).state == "delivered", "the destinations have it"
+    assert (await runtime.store.load(one.ticket_id)).fields["forwarded"] == "delivered", "the destinations have it"
     channel.answers = [Delivery(outcome="sent")]
     await runtime.dead.replay(entry, NOW.timestamp())
     assert await deliver(runtime, one.ticket_id) == "settled"
