@@ -42,6 +42,7 @@ from workers import region_files
 from workers.connect import RedisConfig
 from workers.destinations.file import FileConfig
 from workers.destinations.registry import DestinationConfig
+from workers.dispatch_config import DispatchConfig
 from workers.region import Region
 from workers.region_files import RegionError
 
@@ -185,16 +186,6 @@ class WorkersConfig(Block):
     max_attempts: int = Field(default=10, ge=1, description="Failed attempts after which a delivery is dead")
     receipts_per_hour: int = Field(
         default=20, ge=0, description="Receipts sent to one address; beyond: recorded as not allowed"
-    )
-
-
-class DispatchConfig(Block):
-    """Who is accountable for what: a region's units and catalogue."""
-
-    region: str = Field(
-        default="beijing",
-        min_length=1,
-        description="The name of a region that comes with us, or a folder of the site's",
     )
 
 

@@ -51,6 +51,7 @@ def build_runtime(config: Config) -> Runtime:
         dead=Dead(client),
         blobs=Blobs(config.data_dir / "blobs"),
         destinations={name: build(name, block, config.data_dir, brake) for name, block in config.destinations.items()},
+        units={id: build(f"unit:{id}", block, config.data_dir, brake) for id, block in config.dispatch.units.items()},
         replying=_replying(config),
         quota=Quota(client, per_hour=config.workers.receipts_per_hour),
         site=Site(config.site.name, config.public_url),

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from normalizer.events import ACCEPTED, DELIVERED, FAILED, FOLLOWED_UP, NOTIFIED, DeliveryOutcome, FollowedUp, Notified
+from normalizer.life import EVENT_TYPES, LifeStep
 from normalizer.ticket import Ticket
 
 Schema = dict[str, Any]
@@ -32,6 +33,7 @@ _DATA: Final[dict[str, type[BaseModel]]] = {
     DELIVERED: DeliveryOutcome,
     FAILED: DeliveryOutcome,
     NOTIFIED: Notified,
+    **dict.fromkeys(EVENT_TYPES.values(), LifeStep),
 }
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from normalizer import events
-from workers import forwarding, replies, routing
+from workers import forwarding, passing, replies, routing
 from workers.dead import DeadEntry
 from workers.destinations.contract import TryLater
 from workers.destinations.schedule import delay
@@ -75,6 +75,7 @@ def _outstanding(runtime: Runtime, record: Record) -> list[Errand]:
     return [
         *routing.outstanding(runtime, record),
         *forwarding.outstanding(runtime, record),
+        *passing.outstanding(runtime, record),
         *replies.outstanding(runtime, record),
     ]
 

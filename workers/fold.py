@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from normalizer import events
-from normalizer.ticket import AttachmentRef, Flag, Note, Ticket, Tier, Turn, Urgency
+from normalizer.life import EVENT_TYPES, StepName
+from normalizer.ticket import AttachmentRef, Flag, Note, Speaker, Ticket, Tier, Turn, Urgency
 
 
 def fold(ticket: Ticket, later: Iterable[Mapping[str, Any]]) -> Ticket:
@@ -56,6 +57,20 @@ OF_THE_MESSAGE: Final = frozenset({Flag.AUTOMATED, Flag.NO_REQUEST})
 """What says nothing of the ticket when only a later message is so: an automatic answer, a call without a request."""
 
 
+def _answered(ticket: Ticket, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a unit told the citizen belongs to what was said about the matter."""
+    if not data.get("text"):
+        return {}
+    turn = Turn(speaker=Speaker.AGENT, text=data["text"], start=data["at"])
+    attachments = tuple(map(AttachmentRef.model_validate, data.get("attachments", ())))
+    return {
+        "conversation": (*ticket.conversation, turn),
+        "attachments": (*ticket.attachments, *attachments),
+    }
+
+
 CHANGES: Final[Mapping[str, Callable[[Ticket, Mapping[str, Any]], dict[str, Any]]]] = {
     events.FOLLOWED_UP: _followed_up,
+    EVENT_TYPES[StepName.REPLY]: _answered,
+    EVENT_TYPES[StepName.ANSWER]: _answered,
 }

@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from normalizer.ticket import Decision, Flag, Kind
 
 UnitKind = Literal["centre", "district", "bureau", "street", "station", "contractor", "utility"]
 UnitId = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]
+SHORTEST_NAME: Final = 2
+Name = Annotated[str, Field(min_length=SHORTEST_NAME)]
 
 
 class _Data(BaseModel):
@@ -23,40 +25,49 @@ class _Data(BaseModel):
 
 
 class Unit(_Data):
-    """Somebody who can be made accountable. `places`: names it answers for, as people say them; `duties`: the words
-    by which rules find it below a district; `hours`: shown to people, `24h` for utilities (art. 19)."""
+    """Somebody who can be made accountable. `called`: what people call it besides its name, perhaps with others;
+    `places`: of a district or street, names of places in it; `duties`: the words by which rules find it; `hours`:
+    shown to people, `24h` for utilities (art. 19)."""
 
     id: UnitId
-    name: str = Field(min_length=1)
+    name: Name
     kind: UnitKind
     parent: UnitId | None = None
-    places: tuple[str, ...] = ()
+    called: tuple[Name, ...] = ()
+    places: tuple[Name, ...] = ()
     duties: tuple[str, ...] = ()
     hours: str = ""
 
 
+Word = Annotated[str, Field(min_length=1), AfterValidator(str.casefold)]
+
+
 class When(_Data):
     """A rule holds when every part that is given holds: one of the kinds, the category or one of its path, one of the
-    flags, one of the words in title or text and none of `no_words`, one of the places' districts."""
+    flags, one of the words in title or text, one of `with_words` besides, and none of `no_words`, one of the
+    districts. Case does not matter."""
 
     kinds: tuple[Kind, ...] = ()
     categories: tuple[str, ...] = ()
     flags: tuple[Flag, ...] = ()
-    words: tuple[str, ...] = ()
-    no_words: tuple[str, ...] = ()
+    words: tuple[Word, ...] = ()
+    with_words: tuple[Word, ...] = ()
+    no_words: tuple[Word, ...] = ()
     districts: tuple[UnitId, ...] = ()
 
 
 class Rule(_Data):
     """One row of the dispatch catalogue. `lead`, `co`, `cc`: a unit's id; `@street`, `@district` of the place; or
-    `duty@district`, `duty@street`: the unit with that duty below it, else `duty` anywhere in the region.
-    `decision`: one of the special dispositions (art. 11); then `refer` names where to."""
+    `duty@district`, `duty@street`: the unit with that duty below it, else the one above all districts.
+    `ask` instead of `lead`: a person decides, among these. `decision`: one of the special dispositions (art. 11), or
+    answered at once; then `refer` names the text that the citizen is told."""
 
     id: str = Field(pattern=r"^[a-z0-9_]{1,60}$")
     why: str = Field(min_length=1, description="In words for people: the duty, the article")
     when: When
     decision: Decision = Decision.DISPATCH
     lead: str | None = None
+    ask: tuple[str, ...] = ()
     co: tuple[str, ...] = ()
     cc: tuple[str, ...] = ()
     refer: str | None = None
@@ -78,14 +89,27 @@ class Notices(_Data):
     extended: bool = True
 
 
-class Facts(_Data):
-    """region.toml. `centre`: the hotline's own office; `accusing`: words that, beside a unit's name in a complaint or
-    a report, make it the accused."""
+class PlaceWords(_Data):
+    """What keeps a name from being taken for a place of ours. `elsewhere`: longer words that hold one. `foreign`:
+    what stands before the district of another city, such as the word for city, except in one of `home`. `not_before`:
+    what makes it the name of something else, such as a road, which leads through many streets."""
 
-    name: str
+    elsewhere: tuple[Name, ...] = ()
+    foreign: tuple[str, ...] = ()
+    home: tuple[str, ...] = ()
+    not_before: tuple[str, ...] = ()
+
+
+class Facts(_Data):
+    """region.toml. `centre`: the hotline's own office; `also`: other names of the region; `accusing`: words that,
+    beside a unit's name, make it the accused."""
+
+    name: Name
+    also: tuple[Name, ...] = ()
     version: str
     centre: UnitId
-    accusing: tuple[str, ...] = ()
+    accusing: tuple[Word, ...] = ()
+    place_words: PlaceWords = PlaceWords()
     notices: Notices = Notices()
 
 
@@ -122,17 +146,6 @@ class Region:
         """The district a unit lies in, itself if it is one."""
         line = (unit, *self.above(unit))
         return next((self.units[one] for one in line if self.units[one].kind == "district"), None)
-
-    @cached_property
-    def named_places(self) -> tuple[tuple[str, Unit], ...]:
-        """Names of places and the streets or districts they mean, the longest names first."""
-        pairs = [
-            (name, unit)
-            for unit in self.units.values()
-            if unit.kind in ("district", "street")
-            for name in (unit.name, *unit.places)
-        ]
-        return tuple(sorted(pairs, key=lambda pair: (-len(pair[0]), pair[0])))
 
     @cached_property
     def _by_duty(self) -> Mapping[str, tuple[Unit, ...]]:

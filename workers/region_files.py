@@ -101,7 +101,7 @@ def _rows(folder: Traversable | Path, problems: list[str]) -> Iterator[tuple[int
         return
     for number, row in enumerate(csv.DictReader(io.StringIO(text)), 2):
         given: dict[str, Any] = {str(name): value for name, value in row.items() if value}
-        for name in ("places", "duties"):
+        for name in ("called", "places", "duties"):
             if name in given:
                 given[name] = tuple(word.strip() for word in given[name].split(";") if word.strip())
         yield number, given

@@ -32,12 +32,13 @@ class Site:
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """`lease`: seconds a job owns a ticket. `max_attempts`: failed attempts after which a delivery is dead.
-    `replying`: the channel of a name, if it is switched on and can carry answers."""
+    `units`: those that are reached by push. `replying`: the channel of a name, if it is switched on and can carry answers."""
 
     store: Store
     dead: Dead
     blobs: Blobs
     destinations: Mapping[str, Destination]
+    units: Mapping[str, Destination]
     replying: Callable[[str], Replying | None]
     quota: Quota
     site: Site

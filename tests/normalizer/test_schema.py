@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 
 from normalizer import Note, Speaker, Ticket, Turn, events, schema
 from normalizer.events import DeliveryOutcome, FollowedUp, Notified
+from normalizer.life import EVENT_TYPES, Actor, LifeStep, Outcome, Role, State
 
 FOLDER = Path(__file__).parents[2] / "normalizer/schemas"
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -54,6 +55,9 @@ def every_event(ticket_of: Callable[..., Ticket]) -> dict[str, dict[str, Any]]:
             **STEP, operation="receipt", channel="email", outcome="sent", reference="a.b", at=NOW
         ),
     }
+    by = Actor(role=Role.UNIT, id="d110102_cg")
+    step = LifeStep(**STEP, state=State.REPLIED, by=by, at=NOW, text="修好了", outcome=Outcome.RESOLVED)
+    data |= dict.fromkeys(EVENT_TYPES.values(), step)
     return {type: envelope(type, document.model_dump(mode="json")) for type, document in data.items()}
 
 
@@ -66,7 +70,7 @@ def test_the_file_is_what_the_code_says(name: str, current: Callable[[], schema.
     assert document["$id"] == f"urn:jiesu:schema:{name}"
 
 
-@pytest.mark.parametrize("type", events.TYPES)
+@pytest.mark.parametrize("type", [*events.TYPES, *EVENT_TYPES.values()])
 def test_every_event_is_valid(every_event: dict[str, dict[str, Any]], type: str) -> None:
     Draft202012Validator(schema.event_schema()).validate(every_event[type])
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from normalizer import identity, normalize
-from normalizer.ticket import Flag, Inbound, Raw, Requester, SetAside, Tier, Urgency
+from normalizer.ticket import Flag, Inbound, Kind, Raw, Requester, SetAside, Tier, Urgency
 from tests.workers.owners import opened, short_places
 from tests.workers.servers import server
 from workers.queue import Item, TicketQueue, item
@@ -35,6 +35,7 @@ def make_item() -> MakeItem:
         flags: tuple[Flag, ...] = (),
         requester: Requester = NOBODY,
         set_aside: SetAside | None = None,
+        kind: Kind | None = None,
     ) -> Item:
         body = text.encode()
         raw = Raw(channel="web", source_id=source_id, received_at=RECEIVED, body=body, content_type="text/plain")
@@ -46,6 +47,7 @@ def make_item() -> MakeItem:
             flags=flags,
             requester=requester,
             set_aside=set_aside,
+            kind=kind,
         )
         number = identity.number(RECEIVED.date(), 0, sequence)
         ticket = normalize(raw, inbound, number=number)

@@ -51,7 +51,12 @@ async def test_the_same_report_again_changes_nothing(valkey, sent, build):
     returns = Returns(valkey.client(), domain="hotline.example")
     assert [returns.record("email", reported(sent.number), NOW) for _ in range(2)] == ["done", "repeated"]
     record = await build().store.load(sent.ticket_id)
-    assert [event["type"].split(".")[3] for event in record.events()] == ["triaged", "delivered", "notified", "notified"]
+    assert [event["type"].split(".")[3] for event in record.events()] == [
+        "triaged",
+        "delivered",
+        "notified",
+        "notified",
+    ]
 
 
 @pytest.mark.parametrize("change", [{"reference": "x.y"}, {"number": "2026010100000019"}])

@@ -17,6 +17,7 @@ from workers.connect import connect_async
 from workers.dead import Dead
 from workers.destinations.contract import Delivered, Event, Outcome
 from workers.quota import Quota
+from workers.region import Region
 from workers.runtime import Runtime, Site
 from workers.store import Store
 
@@ -66,17 +67,23 @@ async def client(valkey) -> AsyncIterator[Redis]:
 @pytest.fixture
 def build(client, tmp_path):
     def make(
-        *receivers: Receiver, now: datetime = NOW, channel: Answering | None = None, per_hour: int = 20
+        *receivers: Receiver,
+        units: tuple[Receiver, ...] = (),
+        region: Region | None = None,
+        now: datetime = NOW,
+        channel: Answering | None = None,
+        per_hour: int = 20,
     ) -> Runtime:
         return Runtime(
             store=Store(client, domain="hotline.example"),
             dead=Dead(client),
             blobs=Blobs(tmp_path),
             destinations={r.name: r for r in receivers},
+            units={unit.name: unit for unit in units},
             replying={"email": channel}.get,
             quota=Quota(client, per_hour=per_hour),
             site=Site("12345", "https://hotline.example"),
-            region=region_files.shipped("beijing"),
+            region=region or region_files.shipped("beijing"),
             lease=60,
             max_attempts=3,
             now=lambda: now,

@@ -1,0 +1,26 @@
+"""The block `dispatch` of config.yaml: whose units and catalogue are used, and how each unit is reached.
+
+May not hold a rule: a region's folder does.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from workers.destinations.registry import DestinationConfig
+from workers.region import UnitId
+
+
+class DispatchConfig(BaseModel):
+    """Who is accountable for what, and how they hear of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    region: str = Field(
+        default="beijing",
+        min_length=1,
+        description="The name of a region that comes with us, or a folder of the site's",
+    )
+    units: dict[UnitId, DestinationConfig] = Field(
+        default={}, description="Units that are told by push, and how; the others fetch their list"
+    )

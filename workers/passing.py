@@ -1,0 +1,154 @@
+"""The errands of a ticket's units: who is reached by push gets each step that concerns it, in order, as it may see it.
+
+May not wake a unit that fetches by itself (pull): its list shows the ticket already.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from normalizer import events
+from normalizer.life import EVENT_TYPES, StepName
+from workers import views
+from workers.destinations.contract import Delivered, Disabled, Event, Refused, TryLater
+from workers.errands import Ended, Errand
+from workers.store import Record, Step
+
+if TYPE_CHECKING:
+    from workers.runtime import Runtime
+
+PASSED: Final = "org.jiesu.unit.ticket.v1"
+"""Type of what a unit is sent; the data is its view of the ticket, with the step that made us send it."""
+_TOLD: Final = {
+    EVENT_TYPES[step]: step
+    for step in (
+        StepName.DISPATCH,
+        StepName.UPHOLD,
+        StepName.OVERRULE,
+        StepName.ASK_HELP,
+        StepName.HELP,
+        StepName.REOPEN,
+        StepName.CLOSE,
+    )
+} | {events.FOLLOWED_UP: "follow_up"}
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """One event that some units must hear of: those that have the ticket after it, and those that had it before."""
+
+    version: int
+    type: str
+    units: frozenset[str]
+
+
+def concerns(record: Record) -> Iterator[Concern]:
+    """Every event that units are told of, oldest first."""
+    lead, others = "", frozenset[str]()
+    for event in record.events():
+        data = event["data"]
+        before = others | ({lead} if lead else frozenset())
+        match _TOLD.get(event["type"]):
+            case StepName.DISPATCH | StepName.UPHOLD:
+                lead, others = data["lead"], frozenset((*data.get("co", ()), *data.get("cc", ())))
+            case StepName.ASK_HELP:
+                others |= frozenset(data["co"])
+            case StepName.REOPEN:
+                lead, others = "", frozenset()
+            case None:
+                continue
+        after = others | ({lead} if lead else frozenset())
+        if concerned := before | after:
+            yield Concern(data["version"], event["type"], concerned)
+
+
+def outstanding(runtime: Runtime, record: Record) -> Iterator[Pass]:
+    """One errand for each unit that is reached by push and has not heard of everything that concerns it."""
+    if not runtime.units:
+        return
+    todo: dict[str, Concern] = {}
+    latest: dict[str, int] = {}
+    for concern in concerns(record):
+        for unit in sorted(concern.units & runtime.units.keys()):
+            latest[unit] = concern.version
+            if concern.version > int(record.fields.get(f"passed:{unit}", 0)):
+                todo.setdefault(unit, concern)
+    for unit, concern in todo.items():
+        if f"dead:unit:{unit}" not in record.fields:
+            yield Pass(unit, concern, record, goes_on=latest[unit] > concern.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One event to one unit. `goes_on`: others wait behind it."""
+
+    unit: str
+    concern: Concern
+    record: Record
+    goes_on: bool
+
+    @property
+    def name(self) -> str:
+        return f"unit:{self.unit}"
+
+    @property
+    def counter(self) -> str:
+        return f"deliveries:{self.name}"
+
+    @property
+    def subject(self) -> str:
+        return f"{self.record.ticket_id}.{self.concern.version}.{self.unit}"
+
+    async def run(self, runtime: Runtime) -> Ended | TryLater:
+        """Hand it over."""
+        match await runtime.units[self.unit].deliver(self.event()):
+            case Delivered(repeat=repeat):
+                return Ended("repeat" if repeat else "delivered")
+            case Refused(reason=reason):
+                return Ended("refused", dead=reason)
+            case Disabled(reason=reason):
+                return Ended("disabled", dead=reason)
+            case TryLater() as later:
+                return later
+
+    def event(self) -> Event:
+        """A CloudEvent whose id is the same over every try."""
+        view = views.of_ticket(self.record, unit=self.unit, personal=True)
+        id = self.record.ticket_id
+        said = next(event for event in self.record.events() if event["data"]["version"] == self.concern.version)
+        data: dict[str, Any] = {
+            "unit": self.unit,
+            "because": _TOLD[self.concern.type],
+            "version": self.concern.version,
+            **view,
+        }
+        document = {
+            "specversion": "1.0",
+            "type": PASSED,
+            "source": self.record.source,
+            "id": self.subject,
+            "subject": id,
+            "time": said["time"],
+            "datacontenttype": "application/json",
+            "data": data,
+        }
+        return Event(self.subject, PASSED, id, json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+
+    def step(self, runtime: Runtime, ended: Ended, record: Record, rest: Sequence[Errand]) -> Step:
+        """`delivered` or `delivery_failed`, with the unit as destination."""
+        at = runtime.now()
+        data = {"destination": self.name, "event_id": self.subject, "at": events.rfc3339(at)}
+        done: dict[str, str | int] = {f"passed:{self.unit}": self.concern.version, f"tries:{self.name}": 0}
+        return Step(
+            operation=f"gave_up:{self.name}:{record.version}"
+            if ended.dead
+            else f"passed:{self.unit}:{self.concern.version}",
+            type=events.FAILED if ended.dead else events.DELIVERED,
+            at=at,
+            data=data | {"detail": ended.dead} if ended.dead else data,
+            due=None if rest or self.goes_on else "done",
+            fields={f"dead:{self.name}": ended.dead} if ended.dead else done,
+        )
