@@ -10,12 +10,15 @@ from pydantic import BaseModel
 
 class Reply(BaseModel, frozen=True):
     """What a citizen is told. `operation` names this sending for ever, so that it is never sent twice; `source_id`: the
-    submission it answers, so that a channel can hang it below that; `language`: BCP 47, of `text`."""
+    submission it answers, so that a channel can hang it below that; `language`: BCP 47, of `text`; `short`: the same for
+    channels that are charged or limited by length, safe to be cut off at its end. `purpose`: a `notice` says by program
+    how far it is, an `answer` is a person's word."""
 
     operation: str
     number: str
     text: str
-    purpose: Literal["receipt", "answer", "visit"] = "answer"
+    short: str | None = None
+    purpose: Literal["receipt", "notice", "answer", "visit", "alarm"] = "answer"
     language: str | None = None
     source_id: str | None = None
 

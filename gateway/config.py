@@ -39,6 +39,7 @@ from gateway.config_text import ConfigError
 from gateway.intake import IntakeConfig, SpoolConfig
 from normalizer.config import NormalizerConfig
 from workers import region_files
+from workers.alarm_config import AlarmsConfig
 from workers.connect import RedisConfig
 from workers.destinations.file import FileConfig
 from workers.destinations.registry import DestinationConfig
@@ -50,7 +51,7 @@ __all__ = ["Config", "ConfigError", "config_schema", "effective", "load", "site_
 
 SECRET_BYTES: Final = 32
 MIB: Final = 1024 * 1024
-ON_BY_DEFAULT: Final = ("web", "phone", "email")
+ON_BY_DEFAULT: Final = ("web", "phone", "email", "desk")
 """Channels that run without a block in the configuration."""
 
 Network = Annotated[
@@ -236,6 +237,7 @@ class Config(BaseSettings):
     queue: QueueConfig = QueueConfig()
     workers: WorkersConfig = WorkersConfig()
     dispatch: DispatchConfig = DispatchConfig()
+    alarms: AlarmsConfig = AlarmsConfig()
     normalizer: NormalizerConfig = NormalizerConfig()
     channels: Annotated[dict[str, dict[str, Any]], BeforeValidator(_channels)] = Field(
         default={}, description="A block per channel; the registry checks it with the channel's own model"

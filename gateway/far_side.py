@@ -25,6 +25,7 @@ from rq.serializers import JSONSerializer
 from channels.contract import Replying
 from gateway.config import Config
 from gateway.registry import Registry
+from workers.alike import Alike
 from workers.blobs import Blobs
 from workers.connect import connect, connect_async
 from workers.dead import Dead
@@ -34,6 +35,7 @@ from workers.dispatcher import Dispatcher
 from workers.quota import Quota
 from workers.runtime import Runtime, Site, set_runtime
 from workers.store import Store
+from workers.warning import Alarms, Person
 
 log = structlog.get_logger()
 
@@ -54,14 +56,27 @@ def build_runtime(config: Config) -> Runtime:
         units={id: build(f"unit:{id}", block, config.data_dir, brake) for id, block in config.dispatch.units.items()},
         replying=_replying(config),
         quota=Quota(client, per_hour=config.workers.receipts_per_hour),
-        site=Site(config.site.name, config.public_url),
+        site=Site(config.site.name, config.public_url, config.zone),
         region=config.region(),
+        alarms=_alarms(config, brake),
+        alike=Alike(client, config.alarms.alike),
         lease=config.workers.lease,
         max_attempts=config.workers.max_attempts,
         now=lambda: datetime.now(UTC),
         jitter=random.random,
         runner=asyncio.Runner(),
     )
+
+
+def _alarms(config: Config, brake: RedisBrake) -> Alarms:
+    """Who is told of an alarm, and how."""
+    people = {
+        name: Person(
+            name, person, build(f"alarm:{name}", person.via, config.data_dir, brake) if person.via is not None else None
+        )
+        for name, person in config.alarms.people.items()
+    }
+    return Alarms(config.alarms, people)
 
 
 def _replying(config: Config) -> Callable[[str], Replying | None]:

@@ -11,6 +11,7 @@ from typing import Final
 
 from pydantic import AwareDatetime, Field
 
+from normalizer.actor import Actor
 from normalizer.ticket import AttachmentRef, Flag, Model, Note, Number, TicketId, Turn, Urgency
 
 ACCEPTED: Final = "org.jiesu.ticket.accepted.v1"
@@ -18,7 +19,9 @@ FOLLOWED_UP: Final = "org.jiesu.ticket.followed_up.v1"
 DELIVERED: Final = "org.jiesu.ticket.delivered.v1"
 FAILED: Final = "org.jiesu.ticket.delivery_failed.v1"
 NOTIFIED: Final = "org.jiesu.ticket.notified.v1"
-TYPES: Final = (ACCEPTED, FOLLOWED_UP, DELIVERED, FAILED, NOTIFIED)
+ALARMED: Final = "org.jiesu.ticket.alarmed.v1"
+ACKNOWLEDGED: Final = "org.jiesu.ticket.alarm_acknowledged.v1"
+TYPES: Final = (ACCEPTED, FOLLOWED_UP, DELIVERED, FAILED, NOTIFIED, ALARMED, ACKNOWLEDGED)
 
 
 def source(domain: str) -> str:
@@ -88,12 +91,39 @@ class DeliveryOutcome(TicketStep):
 
 
 class Notified(TicketStep):
-    """Data of `notified`: what became of something that was sent to the citizen. A later one of the same operation
-    overrides it: a report that it did not arrive."""
+    """Data of `notified`: what became of something that was sent to the citizen, or told by telephone. A later one of
+    the same operation overrides it: another address, or a report that it did not arrive."""
 
-    operation: str = Field(description="Names this sending for ever, e.g. `receipt`")
-    channel: str = Field(description="The channel that sent it, or would have")
-    outcome: str = Field(description="sent, failed, not_allowed or unknown; a word to come reads as unknown")
+    operation: str = Field(description="What the citizen is told, for ever: `receipt`, or step and version: `reply:7`")
+    channel: str = Field(description="The channel that sent it, or would have; `call`: the list of calls; `none`")
+    outcome: str = Field(
+        description="sent, failed, not_allowed, unknown, or waiting (on the list of calls); a word to come reads as "
+        "unknown"
+    )
     reason: str | None = Field(default=None, description="Why not sent, for operators; without personal data")
     reference: str | None = Field(default=None, description="What the channel calls what it sent")
+    by: str | None = Field(default=None, description="Who called")
+    said: str | None = Field(default=None, description="Whom the caller reached, and what was said")
+    state: str | None = Field(
+        default=None, description="Where the ticket stands again, after a report that took its closing back"
+    )
+    at: AwareDatetime
+
+
+class Alarmed(TicketStep):
+    """Data of `alarmed`: people must hear of the ticket at once. Without `person`: the alarm itself; with: whether that
+    person was told."""
+
+    reasons: tuple[str, ...] = Field(description="Tier, flags, or that there are many alike in one street")
+    person: str | None = Field(default=None, description="Who, as the site's configuration names them")
+    level: int | None = Field(default=None, ge=1, description="1 is told at once, the next when nobody acknowledged")
+    outcome: str | None = Field(default=None, description="told or failed; a word to come reads as failed")
+    reason: str | None = Field(default=None, description="Why not told, for operators")
+    at: AwareDatetime
+
+
+class Acknowledged(TicketStep):
+    """Data of `alarm_acknowledged`: somebody has it in hand, nobody else is told."""
+
+    by: Actor
     at: AwareDatetime

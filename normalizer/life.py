@@ -10,8 +10,11 @@ from typing import Final
 
 from pydantic import AwareDatetime, Field
 
+from normalizer.actor import Actor, Role
 from normalizer.events import TicketStep
-from normalizer.ticket import AttachmentRef, Model, OpenEnum
+from normalizer.ticket import AttachmentRef, OpenEnum
+
+__all__ = ["EVENT_TYPES", "Actor", "LifeStep", "Outcome", "Role", "State", "StepName"]
 
 
 class State(OpenEnum):
@@ -69,23 +72,6 @@ EVENT_TYPES: Final[dict[StepName, str]] = {
     StepName.CLOSE: "org.jiesu.ticket.closed.v1",
     StepName.REOPEN: "org.jiesu.ticket.reopened.v1",
 }
-
-
-class Role(OpenEnum):
-    """In whose name a step is taken."""
-
-    SYSTEM = "system"
-    OPERATOR = "operator"
-    UNIT = "unit"
-    CITIZEN = "citizen"
-    OTHER = "other"
-
-
-class Actor(Model):
-    """Who took a step: a role, and which one (a unit's id, an operator's name; of the system: the part of it)."""
-
-    role: Role
-    id: str
 
 
 class Outcome(OpenEnum):

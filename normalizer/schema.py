@@ -11,7 +11,20 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from normalizer.events import ACCEPTED, DELIVERED, FAILED, FOLLOWED_UP, NOTIFIED, DeliveryOutcome, FollowedUp, Notified
+from normalizer.events import (
+    ACCEPTED,
+    ACKNOWLEDGED,
+    ALARMED,
+    DELIVERED,
+    FAILED,
+    FOLLOWED_UP,
+    NOTIFIED,
+    Acknowledged,
+    Alarmed,
+    DeliveryOutcome,
+    FollowedUp,
+    Notified,
+)
 from normalizer.life import EVENT_TYPES, LifeStep
 from normalizer.ticket import Ticket
 
@@ -33,6 +46,8 @@ _DATA: Final[dict[str, type[BaseModel]]] = {
     DELIVERED: DeliveryOutcome,
     FAILED: DeliveryOutcome,
     NOTIFIED: Notified,
+    ALARMED: Alarmed,
+    ACKNOWLEDGED: Acknowledged,
     **dict.fromkeys(EVENT_TYPES.values(), LifeStep),
 }
 

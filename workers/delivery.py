@@ -10,11 +10,11 @@ from typing import Final
 import structlog
 
 from normalizer import events
-from workers import forwarding, passing, replies, routing
+from workers import closing, forwarding, passing, replies, routing, warning
 from workers.dead import DeadEntry
 from workers.destinations.contract import TryLater
 from workers.destinations.schedule import delay
-from workers.errands import Ended, Errand, tries, waiting
+from workers.errands import Ended, Errand, GivesUp, tries, waiting
 from workers.runtime import Runtime
 from workers.store import Record
 
@@ -62,7 +62,7 @@ async def _settle(runtime: Runtime, ticket_id: str, token: str) -> str:
             if not _exhausted(runtime, record, errand, outcome):
                 later[errand.name] = await _put_off(runtime, record, errand, outcome)
                 continue
-            outcome = Ended("failed", reason=TRIED_ENOUGH, dead=TRIED_ENOUGH)
+            outcome = _given_up(errand, outcome)
         else:
             await runtime.store.count(f"{errand.counter}:{outcome.word}")
         if outcome.dead is not None:
@@ -73,10 +73,12 @@ async def _settle(runtime: Runtime, ticket_id: str, token: str) -> str:
 
 def _outstanding(runtime: Runtime, record: Record) -> list[Errand]:
     return [
+        *warning.outstanding(runtime, record),
         *routing.outstanding(runtime, record),
         *forwarding.outstanding(runtime, record),
         *passing.outstanding(runtime, record),
         *replies.outstanding(runtime, record),
+        *closing.outstanding(runtime, record),
     ]
 
 
@@ -93,6 +95,12 @@ async def _note(runtime: Runtime, record: Record | None, errand: Errand, outcome
             return word
         record = await runtime.store.load(record.ticket_id)
     return "missing"
+
+
+def _given_up(errand: Errand, later: TryLater) -> Ended:
+    if isinstance(errand, GivesUp):
+        return errand.given_up(later, TRIED_ENOUGH)
+    return Ended("failed", reason=TRIED_ENOUGH, dead=TRIED_ENOUGH)
 
 
 def _exhausted(runtime: Runtime, record: Record, errand: Errand, outcome: TryLater) -> bool:

@@ -26,6 +26,7 @@ from workers import keys
 from workers.connect import memory_share
 from workers.dead import DeadEntry
 from workers.jobs import DELIVER
+from workers.lane import lane
 
 log = structlog.get_logger()
 
@@ -227,7 +228,8 @@ def _turn(fields: dict[bytes, bytes] | None) -> Turn | None:
     try:
         event = json.loads((fields or {})[b"event"])
         data = event["data"]
-        turn = Turn(str(event["subject"]), 1, 0, str(data["urgency"]["tier"]), str(data["number"]))
+        turns = lane(str(data["urgency"]["tier"]), data.get("flags", ()))
+        turn = Turn(str(event["subject"]), 1, 0, turns, str(data["number"]))
     except (KeyError, TypeError, ValueError):
         return None
     # Anybody may XADD: an id that RQ would refuse must not stop the entries behind it.

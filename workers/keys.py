@@ -56,6 +56,7 @@ def replies(address: str) -> str:
 TRIAGE: Final = "triage"
 OBJECTIONS: Final = "objections"
 CALLS: Final = "calls"
+ALARMS: Final = "alarms"
 
 
 def of_unit(unit: str) -> str:
@@ -66,6 +67,11 @@ def of_unit(unit: str) -> str:
 def waiting(name: str) -> str:
     """A list of tickets that wait for somebody (`triage`, `objections`, `calls`, `unit:<id>`), by time."""
     return f"jiesu:waiting:{name}"
+
+
+def alike(place: str, rule: str) -> str:
+    """The tickets of one place under one rule of the catalogue, by time."""
+    return f"jiesu:alike:{place}:{rule}"
 
 
 def leases(name: str) -> str:

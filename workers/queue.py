@@ -16,6 +16,7 @@ from normalizer import events
 from normalizer.identity import ticket_id as id_of
 from normalizer.ticket import Inbound, Note, Raw, SetAside, Speaker, Ticket, Turn
 from workers import keys
+from workers.lane import lane
 
 Code = Literal["opened", "appended", "completed", "known", "conflict", "number_taken", "early", "unopened", "error"]
 QUEUED: Final[frozenset[str]] = frozenset({"opened", "appended", "completed", "known"})
@@ -94,7 +95,7 @@ def item(ticket: Ticket, inbound: Inbound, *, code: str, domain: str) -> Item:
         digest=inbound.digest.encode(),
         number=ticket.number,
         code=code,
-        tier=ticket.urgency.tier.value,
+        tier=lane(ticket.urgency.tier, ticket.flags),
         opened=events.opening(type=events.ACCEPTED, source=source, time=ticket.received_at),
         doc=document[len(head) : -2],
         stranger=b"," + note if ticket.notes else note,

@@ -6,7 +6,7 @@ May not overrule a person: only tickets in state `received` are its.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from normalizer.life import Actor, Role, State, StepName
@@ -52,15 +52,28 @@ class Route:
         return "route"
 
     async def run(self, runtime: Runtime) -> Ended | TryLater:
-        """Nothing to wait for: deciding is pure, and happens where it is recorded."""
-        return Ended("decided")
+        """Deciding is pure, and happens where it is recorded; here it is only counted how many are alike."""
+        _, _, says = concluded(self.record.ticket(), runtime.region)
+        street, rule = _street(says, runtime.region), says.get("rule")
+        if street is None or not isinstance(rule, str):
+            return Ended("decided")
+        count = await runtime.alike.crosses(street, rule, self.record.ticket_id, runtime.now())
+        return Ended("decided", reason=f"{count} alike in {street}" if count is not None else None)
 
     def step(self, runtime: Runtime, ended: Ended, record: Record, rest: Sequence[Errand]) -> Step | None:
         """The step that the decision is; None when a person decided meanwhile."""
         if record.state != State.RECEIVED:
             return None
         name, by, says = concluded(record.ticket(), runtime.region)
-        return make(record, name, by, runtime.now(), operation=f"route:{record.version}", says=says)
+        step = make(record, name, by, runtime.now(), operation=f"route:{record.version}", says=says)
+        return replace(step, fields={**step.fields, "alike": ended.reason}) if ended.reason else step
+
+
+def _street(says: Mapping[str, object], region: Region) -> str | None:
+    """The street that the decision names, if any of its units is one."""
+    lead, co, cc = says.get("lead"), says.get("co", ()), says.get("cc", ())
+    units = (lead, *(cc if isinstance(cc, tuple) else ()), *(co if isinstance(co, tuple) else ()))
+    return next((unit for unit in units if isinstance(unit, str) and region.units[unit].kind == "street"), None)
 
 
 def concluded(ticket: Ticket, region: Region) -> tuple[StepName, Actor, Mapping[str, object]]:
@@ -77,6 +90,8 @@ def _said(decided: Decided, region: Region) -> tuple[StepName, Actor, Mapping[st
     shared = {"reason": decided.reason, "rule": decided.rule}
     if decided.referral is not None:
         referral = region.referrals[decided.referral]
+        if decided.decision is Decision.ANSWERED:
+            return StepName.ANSWER, CATALOGUE, shared | {"text": referral.text["zh"]}
         return StepName.REFER, CATALOGUE, shared | {"referral": referral.id, "text": referral.text["zh"]}
     if decided.lead is not None:
         units = {"lead": decided.lead, "co": decided.co, "cc": decided.cc}

@@ -7,32 +7,36 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from channels.contract import Replying
+from workers.alike import Alike
 from workers.blobs import Blobs
 from workers.dead import Dead
 from workers.destinations.contract import Destination
 from workers.quota import Quota
 from workers.region import Region
 from workers.store import Store
+from workers.warning import Alarms
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """How the hotline calls itself, and where citizens reach it (no slash at the end)."""
+    """How the hotline calls itself, where citizens reach it (no slash at the end), and in which zone its days are."""
 
     name: str
     public_url: str
+    zone: tzinfo = ZoneInfo("Asia/Shanghai")
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """`lease`: seconds a job owns a ticket. `max_attempts`: failed attempts after which a delivery is dead.
-    `units`: those that are reached by push. `replying`: the channel of a name, if it is switched on and can carry answers."""
+    `units`: those that are reached by push. `replying`: the channel of a name, if it is on and can carry answers."""
 
     store: Store
     dead: Dead
@@ -43,6 +47,8 @@ class Runtime:
     quota: Quota
     site: Site
     region: Region
+    alarms: Alarms
+    alike: Alike
     lease: float
     max_attempts: int
     now: Callable[[], datetime]

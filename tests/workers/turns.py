@@ -12,6 +12,8 @@ from redis.asyncio import Redis
 from channels.contract import Delivery, Reply
 from normalizer.ticket import ReplyAddress
 from workers import region_files
+from workers.alarm_config import AlarmsConfig
+from workers.alike import Alike
 from workers.blobs import Blobs
 from workers.connect import connect_async
 from workers.dead import Dead
@@ -20,8 +22,12 @@ from workers.quota import Quota
 from workers.region import Region
 from workers.runtime import Runtime, Site
 from workers.store import Store
+from workers.warning import Alarms
 
 NOW = datetime(2026, 1, 15, 4, 0, tzinfo=UTC)
+
+
+NOBODY = Alarms(AlarmsConfig(), {})
 
 
 @dataclass
@@ -73,6 +79,7 @@ def build(client, tmp_path):
         now: datetime = NOW,
         channel: Answering | None = None,
         per_hour: int = 20,
+        alarms: Alarms = NOBODY,
     ) -> Runtime:
         return Runtime(
             store=Store(client, domain="hotline.example"),
@@ -83,6 +90,8 @@ def build(client, tmp_path):
             replying={"email": channel}.get,
             quota=Quota(client, per_hour=per_hour),
             site=Site("12345", "https://hotline.example"),
+            alarms=alarms,
+            alike=Alike(client, alarms.config.alike),
             region=region or region_files.shipped("beijing"),
             lease=60,
             max_attempts=3,
