@@ -1,5 +1,5 @@
-"""Tickets delivered to a loopback webhook with their state recorded, per RQ worker, as a ratio to bare POSTs to it in the
-same run; and what one sweep of a long schedule costs. May not judge: it prints figures.
+"""Tickets delivered to a loopback webhook with their state recorded, per RQ worker, as a ratio to bare POSTs of the same
+run; and what one sweep of a long schedule costs. May not judge: it prints figures.
 
 `python -m benchmarks.dispatch sink PORT` is the receiver; without words it measures and prints.
 """
