@@ -1,4 +1,4 @@
-"""Tickets delivered to a loopback webhook with their state recorded, per RQ worker, as a ratio to bare POSTs of the same
+"""Tickets delivered to a loopback webhook with their state recorded, per RQ worker, as a ratio to bare POSTs, in one
 run; and what one sweep of a long schedule costs. May not judge: it prints figures.
 
 `python -m benchmarks.dispatch sink PORT` is the receiver; without words it measures and prints.

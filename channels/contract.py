@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from channels.reply import Delivery, Reply
 from normalizer.ticket import Inbound, Raw, Receipt, ReplyAddress
 
-__all__ = ["Channel", "Delivery", "Handler", "Host", "Reply", "Replying"]
+__all__ = ["Channel", "Delivery", "Handler", "Host", "Repeating", "Reply", "Replying"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -64,3 +64,12 @@ class Replying(Channel, Protocol):
 
     async def reply(self, to: ReplyAddress, message: Reply) -> Delivery:
         """Send one answer. Raises TryAgain: not sent, or sending it again under the same operation is harmless."""
+
+
+@runtime_checkable
+class Repeating(Protocol):
+    """What a Replying says besides when a repetition may reach the citizen twice: it has no ids and nothing to read
+    back. While `repeatable` is False, `reply` is called once for one operation and address, again only after TryAgain,
+    and its `unknown` is the last word. Without this attribute it is True: the channel reads back."""
+
+    repeatable: bool

@@ -10,9 +10,9 @@ from pydantic import BaseModel
 
 class Reply(BaseModel, frozen=True):
     """What a citizen is told. `operation` names this sending for ever, so that it is never sent twice; `source_id`: the
-    submission it answers, so that a channel can hang it below that; `language`: BCP 47, of `text`; `short`: the same for
-    channels that are charged or limited by length, safe to be cut off at its end. `purpose`: a `notice` says by program
-    how far it is, an `answer` is a person's word."""
+    submission it answers, so that a channel can hang it below that; `language`: BCP 47, of `text`; `short`: the same
+    for channels that are charged or limited by length, safe to be cut off at its end. `purpose`: a `notice` says by
+    program how far it is, an `answer` is a person's word, an `alarm` is for people of the line."""
 
     operation: str
     number: str

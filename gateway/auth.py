@@ -19,21 +19,30 @@ from functools import lru_cache
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
-from typing import Annotated, Final, NewType
+from typing import Annotated, Final, Self
 
 import structlog
 from aiohttp import web
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gateway.config_text import ConfigError, faults
 
 log = structlog.get_logger(__name__)
 
-TokenId = NewType("TokenId", str)
 PREFIX: Final = "jiesu"
 _BEARER: Final = re.compile(rf"(?i:bearer) +{PREFIX}\.(?P<id>[a-z2-7]{{8}})\.(?P<secret>[A-Za-z0-9_-]{{43}})")
 
-Scope = Annotated[str, Field(pattern=r"^[a-z_]+:[a-z_]+$", description="such as `submit:web`, `tickets:read`")]
+Scope = Annotated[
+    str,
+    Field(
+        pattern=r"^([a-z_]+:[a-z_]+|unit|desk|personal)$",
+        description="such as `submit:web`, `tickets:read`; or one of `unit`, `desk`, `personal`",
+    ),
+]
+UNIT: Final = "unit"
+DESK: Final = "desk"
+PERSONAL: Final = "personal"
+"""Scopes: a unit's own tickets, the centre's desk, and to see of these who asked and how to reach them."""
 
 
 class Token(BaseModel):
@@ -47,6 +56,23 @@ class Token(BaseModel):
     scopes: tuple[Scope, ...]
     created: AwareDatetime
     note: str = ""
+    unit: str | None = Field(default=None, pattern=r"^[a-z0-9_]{1,40}$", description="Whose it is, with scope `unit`")
+    operator: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9_.-]{1,60}$", description="Whose it is, with scope `desk`"
+    )
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        """Who acts goes on record, so a scope that acts needs a name; a name without its scope is a mistake."""
+        for scope, name in ((UNIT, self.unit), (DESK, self.operator)):
+            if (scope in self.scopes) != (name is not None):
+                raise ValueError("scope `unit` and a unit go together, so do scope `desk` and an operator")
+        return self
+
+    def caller(self, scope: str | None) -> str:
+        """Who calls, in the capacity that a route's scope asks for."""
+        names = {UNIT: self.unit, DESK: self.operator}
+        return f"token:{self.id}" if (name := names.get(scope or "")) is None else f"{scope}:{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +85,19 @@ class Denied:
     challenge: str
 
 
-def new_token(file: Path, scopes: Iterable[str], note: str = "", *, now: datetime | None = None) -> str:
+def new_token(
+    file: Path,
+    scopes: Iterable[str],
+    note: str = "",
+    *,
+    unit: str | None = None,
+    operator: str | None = None,
+    now: datetime | None = None,
+) -> str:
     """Adds a token to `file` (made with mode 0600 when absent) and returns it: it can never be shown again.
 
     Raises:
-        ConfigError: a scope is not of the form `word:word`.
+        ConfigError: a scope is neither of the form `word:word` nor one of ours, or it and the name do not go together.
         OSError: the file cannot be written.
     """
     secret = secrets.token_urlsafe(32)
@@ -74,6 +108,8 @@ def new_token(file: Path, scopes: Iterable[str], note: str = "", *, now: datetim
             scopes=tuple(scopes),
             created=now or datetime.now(UTC),
             note=note,
+            unit=unit,
+            operator=operator,
         )
     except ValidationError as error:
         raise ConfigError(faults(Token, error)) from None
@@ -83,7 +119,8 @@ def new_token(file: Path, scopes: Iterable[str], note: str = "", *, now: datetim
         size = out.seek(0, os.SEEK_END)
         cut = size > 0 and os.pread(out.fileno(), 1, size - 1) != b"\n"
         # One write: readers and other writers see the whole line or nothing.
-        out.write((b"\n" if cut else b"") + token.model_dump_json().encode() + b"\n")
+        line = token.model_dump_json(exclude_none=True).encode()
+        out.write((b"\n" if cut else b"") + line + b"\n")
         out.flush()
         os.fsync(out.fileno())
     return f"{PREFIX}.{token.id}.{secret}"
@@ -167,8 +204,8 @@ class Tokens:
             return None
         return token
 
-    def check(self, authorization: str | None, scope: str) -> TokenId | Denied:
-        """The id of the token, when it allows `scope`; otherwise what to answer."""
+    def check(self, authorization: str | None, scope: str) -> Token | Denied:
+        """The token, when it allows `scope`; otherwise what to answer."""
         token = self.identify(authorization)
         if token is None:
             error = ', error="invalid_token"' if authorization else ""
@@ -185,7 +222,7 @@ class Tokens:
                 f"The token does not allow {scope}.",
                 f'Bearer realm="jiesu", error="insufficient_scope", scope="{scope}"',
             )
-        return TokenId(token.id)
+        return token
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,6 +188,9 @@ class WorkersConfig(Block):
     receipts_per_hour: int = Field(
         default=20, ge=0, description="Receipts sent to one address; beyond: recorded as not allowed"
     )
+    call_attempts: int = Field(
+        default=3, ge=1, description="Calls without an answer after which a citizen counts as not reached"
+    )
 
 
 class AuthConfig(Block):

@@ -19,7 +19,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from channels.buckets import client_key
 from channels.problem import problem, rejected, try_again
-from gateway.auth import Clients, Denied, Tokens
+from gateway.auth import Clients, Denied, Token, Tokens
 from gateway.config import HttpConfig
 from gateway.limits import Buckets, too_many
 from gateway.routes import Match, NoMatch, Route, Routes
@@ -46,12 +46,13 @@ _HTML_HEADERS: Final = {
 
 
 class Call(web.Request):
-    """A request with the contract's `request["path"]` and `request["caller"]`."""
+    """A request with the contract's `request["path"]` and `request["caller"]`, and the token it was allowed by."""
 
-    def remember(self, path: object, caller: str) -> None:
-        """Sets both. Not by `request[...] =`, which warns about every plain string key."""
+    def remember(self, path: object, caller: str, token: Token | None = None) -> None:
+        """Sets them. Not by `request[...] =`, which warns about every plain string key."""
         self._state["path"] = path
         self._state["caller"] = caller
+        self._state["token"] = token
 
     @property
     def connection(self) -> _Protocol:
@@ -206,7 +207,7 @@ class Listener:
             if isinstance(caller, Denied):
                 challenge = {"WWW-Authenticate": caller.challenge}
                 return problem(caller.status, caller.code, caller.detail, headers=challenge)
-            request.remember(found.params, f"token:{caller}")
+            request.remember(found.params, caller.caller(scope), caller)
             return self._too_large(request)
         # On a public route a token only says who calls: one that we do not know must not lose a citizen.
         token = self._tokens.identify(authorization) if authorization else None

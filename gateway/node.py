@@ -13,6 +13,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
@@ -21,10 +22,14 @@ import uvloop
 from redis.exceptions import RedisError
 
 from channels.contract import Channel, Handler
+from channels.web.config import WebConfig
 from gateway import ledger, spool_file
+from gateway.alarms_api import AlarmsApi
 from gateway.auth import Tokens
+from gateway.calls_api import CallsApi
 from gateway.claims import NoGatewayIdError, claim_gateway
 from gateway.config import Config, site_secret
+from gateway.desk_api import DeskApi
 from gateway.expiry import Expiry
 from gateway.intake import Intake
 from gateway.limits import Buckets, Guesses
@@ -37,12 +42,17 @@ from gateway.registry import Registry
 from gateway.routes import Routes
 from gateway.spool import Spool
 from gateway.tickets_api import TicketsApi
+from gateway.units_api import UnitsApi
 from gateway.writer import Writer
 from normalizer.ticket import Raw, Receipt
 from workers import keys
 from workers.blobs import Blobs
+from workers.calls import Calls
+from workers.centre import Centre
 from workers.connect import connect_async
+from workers.runtime import Site
 from workers.store import Store
+from workers.unit_side import UnitSide
 
 log = structlog.get_logger()
 
@@ -133,6 +143,7 @@ class Node:
     def _register_pages(self, secret: bytes) -> None:
         TicketsApi(self.store, self.intake, self.config).register(self.routes.add)
         Reference(self.config).register(self.routes.add)
+        self._register_people()
         self.routes.add("GET", "/metrics", self.metrics.show)
         web = self.channels.get("web")
         if web is not None:
@@ -143,7 +154,19 @@ class Node:
                 secret=secret,
                 guesses=Guesses(self.config.http.guesses_per_hour),
                 zone=self.config.zone,
+                region=self.config.region(),
             ).register(self.routes.add)
+
+    def _register_people(self) -> None:
+        """The sides of the units and of the centre's desk."""
+        region = self.config.region()
+        limits = WebConfig.model_validate(self.config.channels.get("web", {}))
+        DeskApi(Centre(self.store, region, _now), limits).register(self.routes.add)
+        site = Site(self.config.site.name, self.config.public_url, self.config.zone)
+        calls = Calls(self.store, region, site, attempts=self.config.workers.call_attempts)
+        CallsApi(calls, limits, _now).register(self.routes.add)
+        AlarmsApi(self.store, _now).register(self.routes.add)
+        UnitsApi(UnitSide(self.store, region, _now), self.blobs, limits, _now).register(self.routes.add)
 
     def _ended(self, size: int, ages: list[float]) -> None:
         self.intake.unqueued_bytes = max(0, self.intake.unqueued_bytes - size)
@@ -234,6 +257,10 @@ class Node:
             await asyncio.sleep(0.05)
         log.info("drained", remaining=left)
         return ROWS_REMAIN if left else 0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def run_node(config: Config, sockets: Sequence[socket.socket], ready: Callable[[], None]) -> int:

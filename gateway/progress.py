@@ -32,11 +32,12 @@ from channels.web.pages import CATALOGUE, HEADERS, STYLESHEET, Lang, language
 from channels.web.receive import TransportError, read
 from gateway.limits import Guesses
 from gateway.pages import environment
-from normalizer import events
+from gateway.story import state_of, story
 from normalizer.errors import Rejected, TryAgain
 from normalizer.identity import is_number, receipt_code, same_code
 from normalizer.ticket import Inbound, Raw, Receipt
 from workers.connect import is_away
+from workers.region import Region
 from workers.store import Record, Store
 
 log = structlog.get_logger(__name__)
@@ -83,16 +84,19 @@ class Progress:
         secret: bytes,
         guesses: Guesses,
         zone: tzinfo,
+        region: Region,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`channel_parse`: the web channel's. `zone`: in which times are shown. `clock`: unix seconds."""
+        """`channel_parse`: the web channel's. `zone`: in which times are shown. `region`: whose units are named.
+        `clock`: unix seconds."""
         self._store = store
         self._accept = intake_accept
         self._parse = channel_parse
         self._secret = secret
         self._guesses = guesses
         self._zone = zone
+        self._region = region
         self._clock = clock
 
     def register(self, route: Callable[[str, str, Handler], object]) -> None:
@@ -182,12 +186,11 @@ class Progress:
         return self._progress(visit, record, status, mistakes=[known], text=visit.text, submission_id=submission)
 
     def _progress(self, visit: _Visit, record: Record, status: HTTPStatus, **values: object) -> web.Response:
-        messages = [e["data"]["received_at"] for e in record.events() if e["type"] == events.FOLLOWED_UP]
+        lang = language(visit.request)
         shown: dict[str, object] = {
             "number": visit.number,
-            "state": record.state,
-            "received": self._local(record.ticket().received_at),
-            "messages": [self._local(datetime.fromisoformat(moment)) for moment in messages],
+            "state": state_of(record),
+            "story": story(record, self._region, WORDS[lang]["story"], lang, self._local),
             "pass_token": self._issue(record),
             "submission_id": str(uuid4()),
         }

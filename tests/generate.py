@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from normalizer import schema
+from tests import lifecycle_page
 
 ROOT: Final = Path(__file__).parents[1]
 
 GENERATED: Final[tuple[tuple[str, Callable[[], str]], ...]] = (
     ("normalizer/schemas/ticket-1.json", lambda: schema.text(schema.ticket_schema())),
     ("normalizer/schemas/event-1.json", lambda: schema.text(schema.event_schema())),
+    (lifecycle_page.PATH, lifecycle_page.text),
 )
 
 

@@ -11,17 +11,20 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from normalizer.ticket import Decision, Kind, Ticket
-from workers.region import Region, Rule, Unit, When
+from workers.names import Found
+from workers.region import PlaceWords, Region, Rule, Unit, When
 
-AGAINST: Final = frozenset({Kind.COMPLAINT, Kind.REPORT})
+NOT_AGAINST: Final = frozenset({Kind.CONSULTATION, Kind.SUGGESTION, Kind.PRAISE})
+"""Kinds that accuse nobody; the others may, also where nobody said which kind it is."""
 _NEAR: Final = 12  # characters between a unit's name and a word that accuses it
+_CLAUSE_END: Final = re.compile(r"[，。！？；,!?;\n]")
 _CANDIDATES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
     """What the catalogue says. `decision` DISPATCH with a `lead`: it goes there; without: a person decides, for
-    `reason`, among `candidates`. Any other decision ends it, with `referral` where it refers. `rule`: which one."""
+    `reason`, among `candidates`, and never `accused`. Any other decision ends it, with the text of `referral`."""
 
     decision: Decision
     reason: str
@@ -31,6 +34,7 @@ class Decided:
     cc: tuple[str, ...] = ()
     referral: str | None = None
     candidates: tuple[str, ...] = ()
+    accused: tuple[str, ...] = ()
     why: tuple[str, ...] = ()
 
     @property
@@ -45,20 +49,20 @@ class _Case:
 
     ticket: Ticket
     region: Region
+    words: str
+    held: frozenset[str]
     why: list[str] = field(default_factory=list)
     street: Unit | None = None
     district: Unit | None = None
+    perhaps: tuple[str, ...] = ()  # districts between which a person must choose
     accused: frozenset[str] = frozenset()
-
-    @property
-    def words(self) -> str:
-        return f"{self.ticket.title}\n{self.ticket.text}"
 
 
 def decide(ticket: Ticket, region: Region) -> Decided:
     """The first rule that holds decides; without one the district coordinates, if it is known (art. 12); else a
-    person. Nothing goes to whom it accuses: its superior has it instead."""
-    case = _Case(ticket, region)
+    person. Nothing goes to whom it accuses nor below: its superior has it instead."""
+    words = f"{ticket.title}\n{ticket.text}".casefold()
+    case = _Case(ticket, region, words, region.vocabulary.held_by(words))
     _find_place(case)
     _find_accused(case)
     for rule in region.rules:
@@ -68,63 +72,125 @@ def decide(ticket: Ticket, region: Region) -> Decided:
     case.why.append("no rule holds")
     if case.district is not None:
         return _dispatched(case, None, "duty unclear, district known (art. 12)", (case.district.id,), ())
-    return _to_a_person(case, None, "neither duty nor district is clear")
+    unclear = "several districts (art. 12)" if case.perhaps else "neither duty nor district is clear"
+    return _to_a_person(case, None, unclear)
 
 
 def _find_place(case: _Case) -> None:
-    """What the place says itself, else the first name of a place in title or text; the longest name at a spot."""
-    place, region = case.ticket.place, case.region
-    said = [text for text in ((place.street, place.district, place.text, place.detail) if place else ()) if text]
-    for source in (*said, case.ticket.title, case.ticket.text):
-        units = list(_named(source, region))
-        streets = [unit for unit in units if unit.kind == "street"]
-        districts = [unit for unit in units if unit.kind == "district"]
-        if case.district is None and districts:
-            case.district = districts[0]
-            case.why.append(f"district {case.district.id}: named")
-        for street in streets:
-            up = region.district_of(street.id)
-            if case.street is None and (case.district is None or up is case.district):
-                case.street = street
-                case.district = case.district or up
-                case.why.append(f"street {street.id}: named")
-        if case.street is not None:
+    """What the place says itself; what it leaves open, title and text say, if they name one district only."""
+    place, facts = case.ticket.place, case.region.facts
+    if place is not None:
+        wider = [one for one in (place.province, place.city) if one]
+        if wider and not any(_same(one, (facts.name, *facts.also)) for one in wider):
+            case.why.append("the place is in another city")
             return
+        for said in (place.district, place.street, place.text, place.detail):
+            _take_place(case, (said or "").casefold())
+    if case.street is None and not case.perhaps:
+        _take_place(case, case.words)
 
 
-def _named(text: str, region: Region) -> Iterator[Unit]:
-    """Places named in a text, in order of where they stand; a name inside a longer one does not count."""
-    found: list[tuple[int, int, Unit]] = []
-    for name, unit in region.named_places:  # the longest names first
-        at = text.find(name)
-        if at >= 0 and not any(start <= at < end for start, end, _ in found):
-            found.append((at, at + len(name), unit))
-    return (unit for _, _, unit in sorted(found, key=lambda one: one[0]))
+def _same(said: str, names: Sequence[str]) -> bool:
+    """Whether a city or province is the region: its name, or the beginning of it, as people leave out the last word."""
+    return any(name.casefold().startswith(said.strip().casefold()) for name in names)
+
+
+def _take_place(case: _Case, text: str) -> None:
+    """The district and the street that a text names, unless it names several districts."""
+    streets, districts = _named(text, case.region)
+    known = case.district.id if case.district else None
+    all_here = dict.fromkeys((*districts, *(up for ups in streets.values() for up in ups if len(ups) == 1)))
+    if known is None and len(all_here) > 1:
+        case.perhaps = tuple(all_here)
+        case.why.append(f"several districts named: {', '.join(all_here)}")
+        return
+    if known is None and all_here:
+        known = next(iter(all_here))
+        case.district, case.perhaps = case.region.units[known], ()
+        case.why.append(f"district {known}: named")
+    elif known is None and streets:
+        case.perhaps = tuple(dict.fromkeys(up for ups in streets.values() for up in ups))
+        case.why.append(f"a street of that name is in: {', '.join(case.perhaps)}")
+    if case.street is None and known is not None:
+        found = next((ups[known] for ups in streets.values() if known in ups), None)
+        if found is not None:
+            case.street = case.region.units[found]
+            case.why.append(f"street {found}: named")
+
+
+def _named(text: str, region: Region) -> tuple[dict[int, dict[str, str]], dict[str, None]]:
+    """Streets by where they are named, each as district -> street (one name can be in several); and districts."""
+    streets: dict[int, dict[str, str]] = {}
+    districts: dict[str, None] = {}
+    for found in region.place_names.find(text):
+        if not _ours(text, found, region.facts.place_words):
+            continue
+        for unit in found.units:
+            district = region.district_of(unit)
+            if unit == (district.id if district else None):
+                districts[unit] = None
+            elif district is not None:
+                streets.setdefault(found.start, {})[district.id] = unit
+    return streets, districts
+
+
+def _ours(text: str, found: Found, words: PlaceWords) -> bool:
+    """Not another city's district of that name, and not a road that has its name from the place."""
+    foreign = text.endswith(words.foreign, 0, found.start) and not text.endswith(words.home, 0, found.start)
+    other = text.startswith(words.not_before, found.end) and not text.startswith(words.though_before, found.end)
+    return not foreign and not other
 
 
 def _find_accused(case: _Case) -> None:
-    """Units that a complaint or a report accuses: their name near a word that accuses."""
-    words = case.region.facts.accusing
-    if case.ticket.kind not in AGAINST or not words:
+    """Units that the ticket accuses: their name and a word that accuses in one clause, near each other. Of a name that
+    many units have, those of the place, or all of them where that is not known."""
+    facts = case.region.facts
+    if case.ticket.kind in NOT_AGAINST:
         return
-    near = "|".join(map(re.escape, words))
-    accused = set()
-    for unit in case.region.units.values():
-        if unit.name in case.words and re.search(rf"{re.escape(unit.name)}.{{0,{_NEAR}}}?(?:{near})", case.words):
-            accused.add(unit.id)
-            case.why.append(f"{unit.id} is accused")
+    accused: dict[str, None] = {}
+    for found in case.region.unit_names.find(case.words):
+        before = _CLAUSE_END.split(case.words[max(0, found.start - _NEAR) : found.start])[-1]
+        after = _CLAUSE_END.split(case.words[found.end : found.end + _NEAR], maxsplit=1)[0]
+        if any(word in before or word in after for word in facts.accusing) or _is_object(found, case):
+            accused |= dict.fromkeys(_meant(found.units, case))
+    if accused:
+        more = f" and {len(accused) - _CANDIDATES} more" if len(accused) > _CANDIDATES else ""
+        case.why.append(f"accused: {', '.join([*accused][:_CANDIDATES])}{more}")
     case.accused = frozenset(accused)
+
+
+def _is_object(found: Found, case: _Case) -> bool:
+    """Said right after a word such as `complain of`, and not as the place where something is."""
+    name = case.words[found.start : found.end]
+    here = any(
+        name == unit.name.casefold() and unit.kind == "street"
+        for unit in map(case.region.units.__getitem__, found.units)
+    )
+    return not here and case.words.endswith(case.region.facts.accusing_before, 0, found.start)
+
+
+def _meant(units: tuple[str, ...], case: _Case) -> tuple[str, ...]:
+    if len(units) == 1 or case.district is None:
+        return units
+    here = (case.street.id,) if case.street else ()
+    up = case.region.district_of
+    near = tuple(unit for unit in units if unit in here or up(unit) is case.district)
+    return tuple(unit for unit in near if unit in here) or near or units
 
 
 def _holds(rule: Rule, case: _Case) -> str | None:
     """Why the rule holds; None when it does not."""
-    parts = list(_parts(rule.when, case))
-    return None if None in parts else ", ".join(filter(None, parts)) or "it always does"
+    parts: list[str] = []
+    for part in _parts(rule.when, case):
+        if part is None:
+            return None
+        parts.append(part)
+    return ", ".join(parts) or "it always does"
 
 
 def _parts(when: When, case: _Case) -> Iterator[str | None]:
     """What fulfils each part of the condition that is given, or None."""
-    ticket, words = case.ticket, case.words
+    ticket = case.ticket
     if when.kinds:
         yield f"kind {ticket.kind}" if ticket.kind in when.kinds else None
     if when.categories:
@@ -132,12 +198,13 @@ def _parts(when: When, case: _Case) -> Iterator[str | None]:
         yield _first("category", (one for one in when.categories if one in path))
     if when.flags:
         yield _first("flag", (flag for flag in when.flags if flag in ticket.flags))
-    if when.words:
-        yield _first("says", (word for word in when.words if word in words))
+    for asked in (when.words, when.with_words):
+        if asked:
+            yield _first("says", (word for word in asked if word in case.held))
     if when.districts:
         here = case.district.id if case.district else None
         yield _first("district", (one for one in when.districts if one == here))
-    if any(word in words for word in when.no_words):
+    if not case.held.isdisjoint(when.no_words):
         yield None
 
 
@@ -147,8 +214,14 @@ def _first(what: str, found: Iterator[str]) -> str | None:
 
 def _by_rule(rule: Rule, case: _Case) -> Decided:
     if rule.decision is not Decision.DISPATCH:
-        return Decided(rule.decision, rule.why, rule.id, referral=rule.refer, why=tuple(case.why))
-    lead = _unit(rule.lead or "", case)
+        accused = tuple(sorted(case.accused))
+        return Decided(rule.decision, rule.why, rule.id, referral=rule.refer, accused=accused, why=tuple(case.why))
+    if rule.lead is None:
+        return _to_a_person(case, rule, rule.why)
+    lead = _unit(rule.lead, case)
+    if lead is None and rule.lead == "@street" and case.district is not None:
+        case.why.append("which street is not known: the district coordinates (art. 12)")
+        lead = case.district
     if lead is None:
         return _to_a_person(case, rule, f"{rule.lead} cannot be found without the place")
     others = [[unit.id for name in names if (unit := _unit(name, case)) is not None] for names in (rule.co, rule.cc)]
@@ -175,16 +248,23 @@ def _dispatched(case: _Case, rule: Rule | None, reason: str, units: Sequence[str
     informed = list(cc)
     if region.units[lead].kind == "street" and (district := region.district_of(lead)) is not None:
         informed.append(district.id)
-    fair = [unit for unit in dict.fromkeys(units[1:]) if unit not in case.accused and unit != lead]
+    fair = [unit for unit in dict.fromkeys(units[1:]) if unit != lead and _is_fair(unit, case)]
+    told = [unit for unit in dict.fromkeys(informed) if unit not in (lead, *fair) and _is_fair(unit, case)]
     return Decided(
         Decision.DISPATCH,
         reason,
         rule.id if rule else None,
         lead=lead,
         co=tuple(fair),
-        cc=tuple(u for u in dict.fromkeys(informed) if u not in case.accused and u != lead and u not in fair),
+        cc=tuple(told),
+        accused=tuple(sorted(case.accused)),
         why=tuple(case.why),
     )
+
+
+def _is_fair(unit: str, case: _Case) -> bool:
+    """Neither accused nor below one that is."""
+    return case.accused.isdisjoint((unit, *case.region.above(unit)))
 
 
 def _superior(unit: str, case: _Case) -> str:
@@ -198,15 +278,25 @@ def _superior(unit: str, case: _Case) -> str:
 
 
 def _to_a_person(case: _Case, rule: Rule | None, reason: str) -> Decided:
-    """With whom it may be meant for: the units of the rule's duty, and those of the place."""
-    duty = (rule.lead or "").partition("@")[0] if rule else ""
-    likely = [unit.id for unit in case.region.with_duty(duty)] if duty else []
+    """With whom it may be meant for: whom the rule says to ask, the place, the units with the duty of its lead."""
+    asked = [unit.id for name in (rule.ask if rule else ()) if (unit := _unit(name, case)) is not None]
     here = [unit.id for unit in (case.street, case.district) if unit is not None]
-    fair = [unit for unit in dict.fromkeys((*here, *likely)) if unit not in case.accused]
+    duty = (rule.lead or "").partition("@")[0] if rule else ""
+    likely = [_below(up, duty, case.region) for up in case.perhaps] if duty else list(case.perhaps)
+    if duty and not likely:
+        likely = [unit.id for unit in case.region.with_duty(duty)]
+    fair = [unit for unit in dict.fromkeys((*asked, *here, *likely)) if _is_fair(unit, case)]
     return Decided(
         Decision.DISPATCH,
         reason,
         rule.id if rule else None,
         candidates=tuple(fair[:_CANDIDATES]),
+        accused=tuple(sorted(case.accused)),
         why=tuple(case.why),
     )
+
+
+def _below(district: str, duty: str, region: Region) -> str:
+    """The unit with the duty in a district, or the district itself."""
+    found = region.below(district, duty)
+    return found.id if found else district

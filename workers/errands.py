@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from workers.destinations.contract import TryLater
 from workers.store import Record, Step
@@ -46,6 +46,14 @@ class Errand(Protocol):
     def step(self, runtime: Runtime, ended: Ended, record: Record, rest: Sequence[Errand]) -> Step | None:
         """The step that records its end at the ticket as it is now; `rest`: what is outstanding besides. None: the
         ticket moved, and there is nothing to record any more."""
+
+
+@runtime_checkable
+class GivesUp(Protocol):
+    """An errand that goes on by another way when it was tried enough; any other is listed among the dead."""
+
+    def given_up(self, later: TryLater, reason: str) -> Ended:
+        """Its end, after the last try ended with `later`."""
 
 
 def tries(record: Record, name: str) -> int:

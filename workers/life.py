@@ -11,6 +11,7 @@ from datetime import datetime
 
 from normalizer.life import EVENT_TYPES, Actor, LifeStep, State, StepName
 from workers import keys
+from workers.ending import told
 from workers.lifecycle import Illegal, next_state, part_of
 from workers.store import Index, Record, Step, Store
 
@@ -70,7 +71,8 @@ class Lives:
         """Take `step` in the name of `by`; `says`: the fields of LifeStep that it fills. `operation` names it for ever.
 
         Raises:
-            Illegal: `missing`, `not_yours`, `wrong_part`, `wrong_state`, `incomplete`, `lost`: nothing was changed.
+            Illegal: `missing`, `not_yours`, `wrong_part`, `wrong_state`, `incomplete`, `not_told`, `lost`: nothing was
+                changed.
             pydantic.ValidationError: a field of `says` is not what LifeStep says.
             redis.RedisError: Redis is away; the same call again is harmless.
         """
@@ -100,6 +102,8 @@ def make(
         | dict(says)
         | {"state": after, "by": by, "at": at}
     )
+    if step is StepName.CLOSE and told(record) is None:
+        raise Illegal("not_told", "The citizen was not told how it ended, and it is not on record why not.")
     now = _after(life, step, after, checked)
     data = checked.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     return Step(
@@ -110,7 +114,7 @@ def make(
         state=after,
         due=at.timestamp(),
         fields=_fields(now),
-        indexes=_indexes(record.ticket_id, life, now, at),
+        indexes=moved(record.ticket_id, life, now, at),
     )
 
 
@@ -121,7 +125,7 @@ def _after(before: Life, step: StepName, state: State, says: LifeStep) -> Life:
     if step is StepName.ASK_HELP:
         return Life(state, before.lead, tuple(dict.fromkeys((*before.co, *says.co))), before.cc)
     if step is StepName.REOPEN:
-        return Life(state, None, (), before.cc)
+        return Life(state, None, (), ())
     return Life(state, before.lead, before.co, before.cc)
 
 
@@ -129,7 +133,7 @@ def _fields(life: Life) -> dict[str, str | int]:
     return {"lead": life.lead or "", "co": " ".join(life.co), "cc": " ".join(life.cc)}
 
 
-def _indexes(ticket_id: str, before: Life, after: Life, at: datetime) -> tuple[Index, ...]:
+def moved(ticket_id: str, before: Life, after: Life, at: datetime) -> tuple[Index, ...]:
     """Which lists the ticket joins and leaves: triage, objections to review, and each unit's own."""
     score = at.timestamp()
     joins = _lists(after) - _lists(before)

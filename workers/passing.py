@@ -70,25 +70,22 @@ def outstanding(runtime: Runtime, record: Record) -> Iterator[Pass]:
     if not runtime.units:
         return
     todo: dict[str, Concern] = {}
-    latest: dict[str, int] = {}
     for concern in concerns(record):
         for unit in sorted(concern.units & runtime.units.keys()):
-            latest[unit] = concern.version
             if concern.version > int(record.fields.get(f"passed:{unit}", 0)):
                 todo.setdefault(unit, concern)
     for unit, concern in todo.items():
         if f"dead:unit:{unit}" not in record.fields:
-            yield Pass(unit, concern, record, goes_on=latest[unit] > concern.version)
+            yield Pass(unit, concern, record)
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One event to one unit. `goes_on`: others wait behind it."""
+    """One event to one unit."""
 
     unit: str
     concern: Concern
     record: Record
-    goes_on: bool
 
     @property
     def name(self) -> str:
@@ -149,6 +146,10 @@ class Pass:
             type=events.FAILED if ended.dead else events.DELIVERED,
             at=at,
             data=data | {"detail": ended.dead} if ended.dead else data,
-            due=None if rest or self.goes_on else "done",
+            due=None if rest or self._goes_on(record) else "done",
             fields={f"dead:{self.name}": ended.dead} if ended.dead else done,
         )
+
+    def _goes_on(self, record: Record) -> bool:
+        """Whether others wait behind it, of the ticket as it is now: one may have come while this one was passed."""
+        return any(self.unit in one.units and one.version > self.concern.version for one in concerns(record))

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from normalizer.ticket import Decision, Flag, Kind
+from workers.names import SHORTEST, Names, Vocabulary
 
 UnitKind = Literal["centre", "district", "bureau", "street", "station", "contractor", "utility"]
 UnitId = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]
-SHORTEST_NAME: Final = 2
-Name = Annotated[str, Field(min_length=SHORTEST_NAME)]
+Name = Annotated[str, Field(min_length=SHORTEST)]
 
 
 class _Data(BaseModel):
@@ -92,23 +92,26 @@ class Notices(_Data):
 class PlaceWords(_Data):
     """What keeps a name from being taken for a place of ours. `elsewhere`: longer words that hold one. `foreign`:
     what stands before the district of another city, such as the word for city, except in one of `home`. `not_before`:
-    what makes it the name of something else, such as a road, which leads through many streets."""
+    what makes it the name of something else, such as a road, which leads through many streets; except in one of
+    `though_before`."""
 
     elsewhere: tuple[Name, ...] = ()
-    foreign: tuple[str, ...] = ()
-    home: tuple[str, ...] = ()
-    not_before: tuple[str, ...] = ()
+    foreign: tuple[Word, ...] = ()
+    home: tuple[Word, ...] = ()
+    not_before: tuple[Word, ...] = ()
+    though_before: tuple[Word, ...] = ()
 
 
 class Facts(_Data):
-    """region.toml. `centre`: the hotline's own office; `also`: other names of the region; `accusing`: words that,
-    beside a unit's name, make it the accused."""
+    """region.toml. `centre`: the hotline's own office; `also`: other names of the region; `accusing`: words that
+    make a unit the accused, near its name; `accusing_before`: just before its name."""
 
     name: Name
     also: tuple[Name, ...] = ()
     version: str
     centre: UnitId
     accusing: tuple[Word, ...] = ()
+    accusing_before: tuple[Word, ...] = ()
     place_words: PlaceWords = PlaceWords()
     notices: Notices = Notices()
 
@@ -146,6 +149,24 @@ class Region:
         """The district a unit lies in, itself if it is one."""
         line = (unit, *self.above(unit))
         return next((self.units[one] for one in line if self.units[one].kind == "district"), None)
+
+    @cached_property
+    def place_names(self) -> Names:
+        """Names of places, and the districts and streets they mean."""
+        local = [unit for unit in self.units.values() if unit.kind in ("district", "street")]
+        named = ((name, unit.id) for unit in local for name in (unit.name, *unit.places))
+        return Names(named, elsewhere=self.facts.place_words.elsewhere)
+
+    @cached_property
+    def unit_names(self) -> Names:
+        """Names of the units themselves."""
+        return Names((name, unit.id) for unit in self.units.values() for name in (unit.name, *unit.called))
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """Every word that a rule asks for."""
+        asked = (rule.when for rule in self.rules)
+        return Vocabulary(word for when in asked for word in (*when.words, *when.with_words, *when.no_words))
 
     @cached_property
     def _by_duty(self) -> Mapping[str, tuple[Unit, ...]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import tomllib
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -18,11 +17,14 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from normalizer.ticket import Decision
-from workers.region import Facts, Referral, Region, Rule, Unit
+from workers.region import Facts, Referral, Region, Rule, Unit, When
 
 T = TypeVar("T", bound=BaseModel)
 
 _HERE: Final = files("workers") / "rules"
+ENDING: Final = frozenset({Decision.ANSWERED, Decision.REFER_EMERGENCY, Decision.REFER_LEGAL, Decision.EXPLAIN})
+"""What a rule may decide besides dispatching: with the text of a referral, which the citizen is told."""
+_NO_FACTS: Final = Facts(name="--", version="", centre="centre")  # so that the other files are checked all the same
 
 
 class RegionError(Exception):
@@ -53,58 +55,78 @@ def load(folder: Traversable | Path) -> Region:
         RegionError: every fault of every file.
     """
     problems: list[str] = []
-    facts = _table(folder, "region.toml", problems)
-    found_facts = _checked(Facts, facts, "region.toml", problems)
+    table = _table(folder, "region.toml", problems)
+    facts = _checked(Facts, table, "region.toml", problems) if table is not None else None
     units = [
-        unit
-        for number, row in _rows(folder, problems)
-        if (unit := _checked(Unit, row, f"units.csv line {number}", problems)) is not None
+        (where, unit)
+        for where, row in _rows(folder, problems)
+        if (unit := _checked(Unit, row, where, problems)) is not None
     ]
     rules = _list(folder, "catalogue.toml", "rule", Rule, problems)
     referrals = _list(folder, "referrals.toml", "referral", Referral, problems)
-    if found_facts is None:
-        raise RegionError(problems)
     region = Region(
-        found_facts, {unit.id: unit for unit in units}, tuple(rules), {referral.id: referral for referral in referrals}
+        facts or _NO_FACTS,
+        {unit.id: unit for _, unit in units},
+        tuple(rule for _, rule in rules),
+        {referral.id: referral for _, referral in referrals},
     )
-    problems += _contradictions(region, units, referrals)
+    problems += _twice("unit", ((where, unit.id) for where, unit in units))
+    problems += _twice("rule", ((where, rule.id) for where, rule in rules))
+    problems += _twice("referral", ((where, referral.id) for where, referral in referrals))
+    problems += (f"{where}: {fault}" for where, unit in units for fault in _unit_faults(region, unit))
+    problems += (f"{where}: {fault}" for where, rule in rules for fault in _rule_faults(region, rule))
+    problems += (f"{where}: {one.id!r} has no text.zh" for where, one in referrals if "zh" not in one.text)
+    if facts is not None and facts.centre not in region.units:
+        problems.append(f"region.toml: centre {facts.centre!r} is no unit")
     if problems:
         raise RegionError(problems)
     return region
 
 
-def _table(folder: Traversable | Path, name: str, problems: list[str]) -> dict[str, Any]:
+def _table(folder: Traversable | Path, name: str, problems: list[str]) -> dict[str, Any] | None:
     try:
         return tomllib.loads((folder / name).read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         problems.append(f"{name}: {error}")
-        return {}
+        return None
 
 
-def _list(folder: Traversable | Path, name: str, key: str, model: type[T], problems: list[str]) -> list[T]:
-    table = _table(folder, name, problems)
+def _list(folder: Traversable | Path, name: str, key: str, model: type[T], problems: list[str]) -> list[tuple[str, T]]:
+    """The tables `[[key]]` of a file, each with where it stands."""
+    table = _table(folder, name, problems) or {}
     problems += [f"{name}: unknown key {other!r}" for other in table if other != key]
     rows = table.get(key, [])
     if not isinstance(rows, list):
         problems.append(f"{name}: {key} must be a list of tables")
         return []
-    found = (_checked(model, row, f"{name} {key} {number}", problems) for number, row in enumerate(rows, 1))
-    return [one for one in found if one is not None]
+    places = _places(folder, name, key, len(rows))
+    found = [(where, _checked(model, row, where, problems)) for where, row in zip(places, rows, strict=True)]
+    return [(where, one) for where, one in found if one is not None]
 
 
-def _rows(folder: Traversable | Path, problems: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _places(folder: Traversable | Path, name: str, key: str, count: int) -> list[str]:
+    """The line of each table, or its number where the file is written in another way."""
+    lines = (folder / name).read_text("utf-8").splitlines() if count else []
+    heads = [number for number, line in enumerate(lines, 1) if line.replace(" ", "").startswith(f"[[{key}]]")]
+    if len(heads) == count:
+        return [f"{name} line {number}" for number in heads]
+    return [f"{name} {key} {number}" for number in range(1, count + 1)]
+
+
+def _rows(folder: Traversable | Path, problems: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The lines of units.csv: lists have `;` between their words, an empty cell is left out."""
     try:
         text = (folder / "units.csv").read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         problems.append(f"units.csv: {error}")
         return
-    for number, row in enumerate(csv.DictReader(io.StringIO(text)), 2):
-        given: dict[str, Any] = {str(name): value for name, value in row.items() if value}
+    reader = csv.DictReader(io.StringIO(text), restkey="cells without a column")
+    for row in reader:
+        given: dict[str, Any] = {name: value for name, value in row.items() if value}
         for name in ("called", "places", "duties"):
             if name in given:
                 given[name] = tuple(word.strip() for word in given[name].split(";") if word.strip())
-        yield number, given
+        yield f"units.csv line {reader.line_num}", given
 
 
 def _checked(model: type[T], value: object, where: str, problems: list[str]) -> T | None:
@@ -115,45 +137,58 @@ def _checked(model: type[T], value: object, where: str, problems: list[str]) -> 
         return None
 
 
-def _contradictions(region: Region, units: list[Unit], referrals: list[Referral]) -> Iterator[str]:
-    """What no file shows by itself."""
-    yield from (f"units.csv: {one!r} twice" for one in _twice(unit.id for unit in units))
-    yield from (f"catalogue.toml: rule {one!r} twice" for one in _twice(rule.id for rule in region.rules))
-    yield from (f"referrals.toml: {one!r} twice" for one in _twice(referral.id for referral in referrals))
-    if region.facts.centre not in region.units:
-        yield f"region.toml: centre {region.facts.centre!r} is no unit"
-    for unit in units:
-        if unit.parent is not None and unit.parent not in region.units:
-            yield f"units.csv: parent {unit.parent!r} of {unit.id!r} is no unit"
-    yield from _circles(region)
-    for rule in region.rules:
-        yield from _rule_faults(region, rule)
+def _twice(what: str, ids: Iterable[tuple[str, str]]) -> Iterator[str]:
+    first: dict[str, str] = {}
+    for where, one in ids:
+        if one in first:
+            yield f"{where}: {what} {one!r} is there already: {first[one]}"
+        first.setdefault(one, where)
 
 
-def _twice(ids: Iterable[str]) -> list[str]:
-    return [one for one, count in Counter(ids).items() if count > 1]
-
-
-def _circles(region: Region) -> Iterator[str]:
-    for unit in region.units.values():
-        if unit.parent == unit.id or unit.id in region.above(unit.id):
-            yield f"units.csv: {unit.id!r} is above itself"
+def _unit_faults(region: Region, unit: Unit) -> Iterator[str]:
+    """What no line shows by itself: one tree below the centre."""
+    if unit.parent is not None and unit.parent not in region.units:
+        yield f"parent {unit.parent!r} of {unit.id!r} is no unit"
+    if (unit.parent is None) != (unit.kind == "centre"):
+        yield f"{unit.id!r}: the centre has no parent, and every other unit has one"
+    if unit.parent == unit.id or unit.id in region.above(unit.id):
+        yield f"{unit.id!r} is above itself"
+    if unit.places and unit.kind not in ("district", "street"):
+        yield f"{unit.id!r}: only districts and streets have places"
 
 
 def _rule_faults(region: Region, rule: Rule) -> Iterator[str]:
-    where = f"catalogue.toml: rule {rule.id!r}"
-    if rule.decision is Decision.DISPATCH:
-        if rule.lead is None:
-            yield f"{where} names no lead"
-    elif rule.lead is not None or rule.co or rule.cc:
-        yield f"{where} dispatches nothing, so it has no units"
-    if (rule.refer is not None) == (rule.decision in (Decision.DISPATCH, Decision.ANSWERED)):
-        yield f"{where}: `refer` goes with a decision that refers, and only with that"
+    where = f"rule {rule.id!r}"
+    if rule.when == When() and rule != region.rules[-1]:
+        yield f"{where} always holds, so that no rule after it ever does"
+    yield from (f"{where} {fault}" for fault in _decision_faults(rule))
     if rule.refer is not None and rule.refer not in region.referrals:
         yield f"{where} refers to {rule.refer!r}, which is not in referrals.toml"
-    for named in (*((rule.lead,) if rule.lead else ()), *rule.co, *rule.cc):
-        duty, at, level = named.partition("@")
-        if at and (level not in ("street", "district") or (duty and not region.with_duty(duty))):
-            yield f"{where}: nobody answers to {named!r}"
-        elif not at and named not in region.units:
-            yield f"{where}: {named!r} is no unit"
+    yield from (f"{where}: {here!r} is no district" for here in rule.when.districts if not _is_district(region, here))
+    named = (*((rule.lead,) if rule.lead else ()), *rule.ask, *rule.co, *rule.cc)
+    yield from (f"{where}: nobody answers to {one!r}" for one in named if not _is_known(region, one))
+
+
+def _decision_faults(rule: Rule) -> Iterator[str]:
+    """Whether the rule says all that its decision needs, and nothing else."""
+    if rule.decision is Decision.DISPATCH:
+        if (rule.lead is None) == (not rule.ask):
+            yield "must name a lead, or whom a person may `ask`, and not both"
+    elif rule.decision not in ENDING:
+        yield f"decides {str(rule.decision)!r}, which is no word of a catalogue"
+    elif rule.lead is not None or rule.ask or rule.co or rule.cc:
+        yield "dispatches nothing, so it has no units"
+    if (rule.refer is None) != (rule.decision is Decision.DISPATCH):
+        yield "must say `refer` with every decision but dispatch, and only with those"
+
+
+def _is_district(region: Region, unit: str) -> bool:
+    return unit in region.units and region.units[unit].kind == "district"
+
+
+def _is_known(region: Region, expression: str) -> bool:
+    """A unit, the place's own, or a duty that some unit has."""
+    duty, at, level = expression.partition("@")
+    if not at:
+        return expression in region.units
+    return level in ("street", "district") and (not duty or bool(region.with_duty(duty)))

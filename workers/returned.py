@@ -6,14 +6,21 @@ May not judge a report: the channel proved that it is about something of ours. R
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, cast
 
 import redis
 
 from normalizer import events
+from normalizer.life import State
 from normalizer.ticket import Undelivered
 from workers import keys
+from workers.ending import ENDINGS
+from workers.life import Life, moved
+from workers.notices import RECEIPT
+from workers.store import Step
 
 FAILED: Final = "failed"
 
@@ -37,27 +44,28 @@ class Returns:
             return "missing"
         ticket_id = found.decode()
         while True:
-            facts = cast(
-                "list[bytes | None]", self._client.hmget(keys.ticket(ticket_id), "version", f"sent:{report.reference}")
-            )
-            version, operation = facts
-            if version is None or operation is None:
+            names = ("version", "state", f"sent:{report.reference}", "lead", "co", "cc")
+            fields = cast("list[bytes | None]", self._client.hmget(keys.ticket(ticket_id), names))
+            version, state, sent, lead, co, cc = (one.decode() if one else "" for one in fields)
+            if not version or not sent:
                 return "missing"
-            outcome = self._try(ticket_id, int(version), operation.decode(), channel, report, at)
+            life = Life(State(state), lead or None, tuple(co.split()), tuple(cc.split()))
+            made = _step(ticket_id, sent, channel, report, at, life=life, ended=self._ended(ticket_id))
+            outcome = self._try(ticket_id, int(version), made)
             if outcome != "moved":
                 return outcome
 
-    def _try(
-        self, ticket_id: str, version: int, operation: str, channel: str, report: Undelivered, at: datetime
-    ) -> str:
-        data: dict[str, str] = {
-            "operation": operation,
-            "channel": channel,
-            "outcome": FAILED,
-            "reason": report.reason,
-            "reference": report.reference,
-            "at": events.rfc3339(at),
+    def _ended(self, ticket_id: str) -> Mapping[str, str]:
+        """The state that each step that answered the citizen led to, by the name of its notice."""
+        steps = map(json.loads, cast("list[bytes]", self._client.lrange(keys.steps(ticket_id), 0, -1)))
+        return {
+            f"{ENDINGS[step['type']]}:{step['data']['version']}": step["data"]["state"]
+            for step in steps
+            if step["type"] in ENDINGS
         }
+
+    def _try(self, ticket_id: str, version: int, step: Step) -> str:
+        data = json.dumps(step.data, ensure_ascii=False, separators=(",", ":")).encode()[1:-1]
         answer = cast(
             "list[Any]",
             self._step(
@@ -65,16 +73,51 @@ class Returns:
                 args=[
                     ticket_id,
                     version,
-                    f"returned:{report.reference}",
+                    step.operation,
                     "",
-                    events.opening(type=events.NOTIFIED, source=self._source, time=at),
-                    b"," + json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()[1:-1],
-                    "",
-                    "",
-                    0,
-                    f"reply:{operation}",
-                    FAILED,
+                    events.opening(type=step.type, source=self._source, time=step.at),
+                    b"," + data,
+                    step.state,
+                    "" if step.due is None else step.due,
+                    len(step.indexes),
+                    *(part for one in step.indexes for part in one.arguments),
+                    *(part for pair in step.fields.items() for part in pair),
                 ],
             ),
         )
         return cast(bytes, answer[0]).decode()
+
+
+def _step(
+    ticket_id: str, sent: str, channel: str, report: Undelivered, at: datetime, *, life: Life, ended: Mapping[str, str]
+) -> Step:
+    """`notified`: it failed after all. The receipt has no other address. A notice is owed again, from its next address
+    on; if it was the one that let the last step close the ticket, that is taken back."""
+    operation, _, index = sent.partition(" ")
+    data = {
+        "operation": operation,
+        "channel": channel,
+        "outcome": FAILED,
+        "reason": report.reason,
+        "reference": report.reference,
+        "at": events.rfc3339(at),
+    }
+    if operation == RECEIPT:
+        return Step(f"returned:{report.reference}", events.NOTIFIED, at, data, fields={f"reply:{operation}": FAILED})
+    last = list(ended)[-1] if ended else None
+    state = ended[operation] if life.state is State.CLOSED and operation == last else ""
+    return Step(
+        operation=f"returned:{report.reference}",
+        type=events.NOTIFIED,
+        at=at,
+        data=data | ({"state": state} if state else {}),
+        state=state,
+        due=at.timestamp(),
+        fields={
+            f"reply:{operation}": "",
+            f"try:{operation}": int(index or 0) + 1,
+            f"tries:reply:{operation}": 0,
+            f"next:reply:{operation}": 0,
+        },
+        indexes=moved(ticket_id, life, replace(life, state=State(state)), at) if state else (),
+    )

@@ -7,9 +7,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from channels.contract import Replying
 from workers.alike import Alike
@@ -30,7 +29,7 @@ class Site:
 
     name: str
     public_url: str
-    zone: tzinfo = ZoneInfo("Asia/Shanghai")
+    zone: tzinfo = UTC
 
 
 @dataclass(frozen=True, slots=True)

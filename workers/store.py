@@ -74,6 +74,11 @@ class Index:
     member: str
     score: float | None
 
+    @property
+    def arguments(self) -> tuple[str, str, str]:
+        """As the `step` script takes them."""
+        return self.key, self.member, "" if self.score is None else repr(self.score)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -148,7 +153,7 @@ class Store:
                     step.state,
                     "" if step.due is None else step.due,
                     len(step.indexes),
-                    *(part for one in step.indexes for part in (one.key, one.member, _score(one))),
+                    *(part for one in step.indexes for part in one.arguments),
                     *_flat(step.fields),
                 ],
             ),
@@ -168,6 +173,14 @@ class Store:
     async def note(self, ticket_id: str, fields: Mapping[str, str | int]) -> None:
         """Remember `fields` of a ticket that are no step of its life."""
         await self.client.hset(keys.ticket(ticket_id), items=_flat(fields))
+
+    async def begin(self, ticket_id: str, name: str) -> bool:
+        """Note that something which must not be done twice begins; False: somebody began it before."""
+        return bool(await cast(Awaitable[Any], self.client.hsetnx(keys.ticket(ticket_id), name, "1")))
+
+    async def unbegin(self, ticket_id: str, name: str) -> None:
+        """It did not happen after all, and may begin again."""
+        await cast(Awaitable[Any], self.client.hdel(keys.ticket(ticket_id), name))
 
     async def put_off(self, ticket_id: str, until: float, version: int) -> bool:
         """Set a ticket's next turn (unix seconds), if it still has one. False: it is not at `version` any more, and
@@ -196,10 +209,6 @@ class Store:
     async def count(self, counter: str, by: int = 1) -> None:
         """Add to an operational counter shown by /metrics."""
         await self.client.hincrby(keys.STATS, counter, by)
-
-
-def _score(index: Index) -> str:
-    return "" if index.score is None else repr(index.score)
 
 
 def _flat(fields: Mapping[str, str | int]) -> list[str | int]:

@@ -5,17 +5,25 @@ Pure. May not show a reporter to a unit, nor a requester to who has no need of o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from normalizer.events import FOLLOWED_UP
-from normalizer.life import EVENT_TYPES
-from normalizer.ticket import Kind, Requester, Ticket
+from normalizer.life import EVENT_TYPES, Role, StepName
+from normalizer.ticket import Flag, Kind, Requester, Ticket
 from workers.life import Life
 from workers.store import Record
 
 _STEPS: Final = {type: step for step, type in EVENT_TYPES.items()}
 _INTERNAL: Final = ("rule", "candidates")
+_OURS: Final = frozenset(
+    {"ticket_id", "number", "step", "state", "lead", "co", "cc", "at", "version", "sha256", "received_at", "blob"}
+)
+"""What no citizen wrote."""
+_SHORTEST: Final = 2
+_SHORTEST_NUMBER: Final = 7
+BLOT: Final = "***"
 
 
 def of_ticket(record: Record, *, unit: str | None, personal: bool) -> dict[str, Any]:
@@ -23,11 +31,12 @@ def of_ticket(record: Record, *, unit: str | None, personal: bool) -> dict[str, 
     who looks may see people's data at all; of a report, or for who wants to stay hidden, no unit may."""
     ticket, life = record.ticket(), Life.of(record)
     shown = personal and (unit is None or may_know_requester(ticket, life, unit))
-    return {
+    view = {
         "ticket": (ticket if shown else hidden(ticket)).model_dump(mode="json"),
-        "life": {"state": life.state, "lead": life.lead, "co": life.co, "cc": life.cc},
+        "life": {"state": life.state, "lead": life.lead, "co": list(life.co), "cc": list(life.cc)},
         "history": list(_history(record, unit)),
     }
+    return view if shown else blotted(view, ticket.requester)
 
 
 def may_know_requester(ticket: Ticket, life: Life, unit: str) -> bool:
@@ -35,15 +44,55 @@ def may_know_requester(ticket: Ticket, life: Life, unit: str) -> bool:
     to be named."""
     works = unit == life.lead or unit in life.co
     asked = ticket.requester
-    return works and ticket.kind is not Kind.REPORT and not (asked.anonymous or asked.confidential)
+    stays_hidden = asked.anonymous or asked.confidential or Flag.CONFIDENTIAL in ticket.flags
+    return works and ticket.kind is not Kind.REPORT and not stays_hidden
 
 
 def hidden(ticket: Ticket) -> Ticket:
-    """The ticket without its requester: who, how to reach, from where it was sent. The words stay as they are."""
+    """The ticket without its requester: who, how to reach, from where it was sent, and how that was understood."""
     asked = ticket.requester
     nobody = Requester(anonymous=asked.anonymous, confidential=asked.confidential, language=asked.language)
     source = ticket.source.model_copy(update={"id": "", "url": None, "raw": None, "verified": ()})
-    return ticket.model_copy(update={"requester": nobody, "source": source})
+    return ticket.model_copy(update={"requester": nobody, "source": source, "notes": ()})
+
+
+def blotted(view: dict[str, Any], asked: Requester) -> dict[str, Any]:
+    """The view with what we know of the requester blotted out of everybody's words. What nobody recorded as theirs
+    (an address told in passing) stays: no program can tell it from the place of the matter."""
+    shapes = [re.escape(word) for word in _words_of(asked)]
+    shapes += [_digits(number) for number in (asked.phone, *_numbers(asked)) if number]
+    if not shapes:
+        return view
+    pattern = re.compile("|".join(shapes), re.IGNORECASE)
+
+    def blot(value: Any) -> Any:
+        match value:
+            case str():
+                return pattern.sub(BLOT, value)
+            case list() | tuple():
+                return [blot(one) for one in value]
+            case dict():
+                return {name: one if name in _OURS else blot(one) for name, one in value.items()}
+        return value
+
+    return {name: blot(value) for name, value in view.items()}
+
+
+def _words_of(asked: Requester) -> Iterator[str]:
+    words = (asked.name, asked.email, *(word for one in asked.handles for word in (one.id, one.name)))
+    addresses = (one.address for one in asked.reply_to)
+    yield from (word for word in (*words, *addresses) if word and len(word) >= _SHORTEST)
+
+
+def _numbers(asked: Requester) -> Iterator[str]:
+    yield from (one.address for one in asked.reply_to if one.address.lstrip("+").isdigit())
+
+
+def _digits(number: str) -> str:
+    """A telephone number however it is grouped, with or without its country code."""
+    digits = "".join(c for c in number if c.isdecimal())
+    national = digits.removeprefix("86") if number.startswith(("+86", "0086")) else digits
+    return r"(?:\+?86[\s-]*)?" + r"[\s-]*".join(national) if len(national) >= _SHORTEST_NUMBER else re.escape(number)
 
 
 def _history(record: Record, unit: str | None) -> Iterator[dict[str, Any]]:
@@ -59,4 +108,12 @@ def _history(record: Record, unit: str | None) -> Iterator[dict[str, Any]]:
             }
         elif (step := _STEPS.get(event["type"])) is not None:
             dropped = {"ticket_id", "number"} | (set(_INTERNAL) if unit is not None else set())
-            yield {"step": step} | {name: value for name, value in data.items() if name not in dropped}
+            if step is StepName.OBJECT and unit not in (None, data["by"]["id"]):
+                dropped |= {"reason"}
+            shown = {name: value for name, value in data.items() if name not in dropped}
+            yield {"step": step} | shown | {"by": actor(data["by"])}
+
+
+def actor(by: Mapping[str, Any]) -> dict[str, Any]:
+    """Who took a step; a citizen is nobody with a name."""
+    return {"role": by["role"]} if by["role"] == Role.CITIZEN else dict(by)

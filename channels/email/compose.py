@@ -45,8 +45,10 @@ class Letter:
 
 class _Subjects(Data):
     receipt: str = Field(min_length=1)
+    notice: str = Field(min_length=1)
     answer: str = Field(min_length=1)
     visit: str = Field(min_length=1)
+    alarm: str = Field(min_length=1)
 
 
 class _Book(Data):
@@ -55,8 +57,13 @@ class _Book(Data):
 
 _SUBJECTS: Final = load("replies", _Book).subject
 _BY_PRIMARY: Final = {tag.partition("-")[0]: subjects for tag, subjects in _SUBJECTS.items()}
-_AUTO_SUBMITTED: Final[Mapping[Literal["receipt", "answer", "visit"], str]] = MappingProxyType(
-    {"receipt": "auto-replied", "visit": "auto-generated"}
+_AUTO_SUBMITTED: Final[Mapping[Literal["receipt", "notice", "answer", "visit", "alarm"], str]] = MappingProxyType(
+    {
+        "receipt": "auto-replied",
+        "notice": "auto-generated",
+        "visit": "auto-generated",
+        "alarm": "auto-generated",
+    }
 )
 """RFC 3834 section 5; an answer was written by a person."""
 _NUMBER: Final = re.compile(rf"[0-9]{{16,{threads.NUMBER_MAX}}}")
@@ -129,7 +136,13 @@ def _marks(message: Reply) -> list[str]:
 def _subject(message: Reply) -> str:
     primary = (message.language or "").partition("-")[0].lower()
     subjects = _BY_PRIMARY.get(primary, _SUBJECTS[DEFAULT_LANGUAGE])
-    words = {"receipt": subjects.receipt, "answer": subjects.answer, "visit": subjects.visit}[message.purpose]
+    words = {
+        "receipt": subjects.receipt,
+        "notice": subjects.notice,
+        "answer": subjects.answer,
+        "visit": subjects.visit,
+        "alarm": subjects.alarm,
+    }[message.purpose]
     subject = f"{words} {threads.subject_tag(message.number)}"
     return subject if subject.isascii() else _encoded(subject, "Subject")
 

@@ -86,7 +86,7 @@ _BY_PYDANTIC: Final = {
 _BY_DATETIME = (TIME_INVALID, "There is no such moment.")
 _OTHER = ("invalid", "The value cannot be understood.")
 
-Form = TypeVar("Form", bound=Message)
+Form = TypeVar("Form", bound=Body)
 
 
 def parse(raw: Raw, config: WebConfig) -> Inbound:
@@ -99,10 +99,11 @@ def parse(raw: Raw, config: WebConfig) -> Inbound:
     follows = raw.meta.get("follows")
     if follows is not None:
         return _follow_up(raw, follows, config)
-    faults: list[Fault] = []
-    form, files = _read(RequestForm, raw, config, faults)
-    if form is None or faults:
-        raise _rejected(faults)
+    return request_of(*read_body(RequestForm, raw, config))
+
+
+def request_of(form: RequestForm, files: list[Attachment]) -> Inbound:
+    """What a new request says."""
     return Inbound(
         text=form.text,
         digest=_digest(form, files),
@@ -125,10 +126,7 @@ def parse(raw: Raw, config: WebConfig) -> Inbound:
 def _follow_up(raw: Raw, number: str, config: WebConfig) -> Inbound:
     if not is_number(number):
         raise refused("number_invalid", "This is not the number of a request.")
-    faults: list[Fault] = []
-    form, files = _read(FollowUp, raw, config, faults)
-    if form is None or faults:
-        raise _rejected(faults)
+    form, files = read_body(FollowUp, raw, config)
     return Inbound(
         text=form.text,
         digest=_digest(form, files, number.encode()),
@@ -136,6 +134,19 @@ def _follow_up(raw: Raw, number: str, config: WebConfig) -> Inbound:
         threads=(f"number:{number}",),
         senders=(f"code:{form.code.strip().upper()}",),
     )
+
+
+def read_body(model: type[Form], raw: Raw, config: WebConfig) -> tuple[Form, list[Attachment]]:
+    """The body as `model`, and its files, within the limits of `config`.
+
+    Raises:
+        Rejected: every fault that could be found.
+    """
+    faults: list[Fault] = []
+    form, files = _read(model, raw, config, faults)
+    if form is None or faults:
+        raise _rejected(faults)
+    return form, files
 
 
 def _read(model: type[Form], raw: Raw, config: WebConfig, faults: list[Fault]) -> tuple[Form | None, list[Attachment]]:
@@ -155,7 +166,7 @@ def _read(model: type[Form], raw: Raw, config: WebConfig, faults: list[Fault]) -
         _check_files(files, config.attachments, faults)
     else:
         raise refused("content_type_unknown", "The body is neither JSON nor a form.")
-    if form is not None:
+    if isinstance(form, Message):
         _check_text(form.text, config.max_text, faults)
     return form, files
 
@@ -214,6 +225,8 @@ def _nul(values: dict[str, Any], prefix: str = "") -> Iterable[Fault]:
     for name, value in values.items():
         if isinstance(value, dict):
             yield from _nul(value, prefix + pointer(name))
+        elif isinstance(value, list | tuple):
+            yield from _nul({str(place): one for place, one in enumerate(value)}, prefix + pointer(name))
         elif isinstance(value, str) and "\0" in value:
             yield Fault(prefix + pointer(name), "nul", "The value holds a NUL character.")
 

@@ -1,4 +1,4 @@
-"""Text messages that the provider Acme pushes to POST /channels/sms/inbound. May not know where they go."""
+"""Text messages that the provider Acme pushes to POST /channels/acme/inbound. May not know where they go."""
 
 import asyncio
 import hmac
@@ -26,7 +26,7 @@ class Message(BaseModel):
 
 
 class Sms:
-    name: ClassVar[str] = "sms"
+    name: ClassVar[str] = "acme"
     config_type: ClassVar[type[BaseModel]] = SmsConfig
 
     def __init__(self, config: SmsConfig, /) -> None:
@@ -38,7 +38,7 @@ class Sms:
         return Inbound(text=said.text, digest=digest, requester=Requester(phone=said.sender))
 
     async def run(self, host: Host) -> None:
-        host.route("POST", "/channels/sms/inbound", lambda request: answer(self.receive(host, request)))
+        host.route("POST", "/channels/acme/inbound", lambda request: answer(self.receive(host, request)))
         await asyncio.Event().wait()
 
     async def receive(self, host: Host, request: web.Request) -> web.Response:
@@ -46,7 +46,7 @@ class Sms:
         ours = hmac.digest(self._secret, body, "sha256").hex()
         if not hmac.compare_digest(ours.encode(), signature.encode("utf-8", "replace")):
             raise Rejected("signature_invalid", "The signature is not Acme's.")
-        raw = Raw(channel="sms", source_id=read(body).id, received_at=datetime.now(UTC), body=body)
+        raw = Raw(channel="acme", source_id=read(body).id, received_at=datetime.now(UTC), body=body)
         receipt = await host.accept(raw)
         return web.json_response({"number": receipt.number}, status=200 if receipt.duplicate else 201)
 

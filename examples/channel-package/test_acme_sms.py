@@ -19,7 +19,7 @@ SECRET = "an-example-secret"
 class TestSms(ChannelContract):
     channel = Sms
     config: ClassVar[Mapping[str, object]] = {"secret": SECRET}
-    path = "/channels/sms/inbound"
+    path = "/channels/acme/inbound"
     private = ("13800138000",)
 
     def example(self, n: int) -> Raw:
@@ -34,7 +34,7 @@ class TestSms(ChannelContract):
 
     def raw(self, source_id: str, message: dict[str, str]) -> Raw:
         body = json.dumps(message).encode()
-        return Raw(channel="sms", source_id=source_id, received_at=datetime.now(UTC), body=body)
+        return Raw(channel="acme", source_id=source_id, received_at=datetime.now(UTC), body=body)
 
     async def test_an_unsigned_message_is_refused(self) -> None:
         async with self.running() as host, ClientSession() as session:
@@ -44,7 +44,7 @@ class TestSms(ChannelContract):
 
 
 async def _status(session: ClientSession, host: FakeHost, raw: Raw, headers: Mapping[str, str]) -> int:
-    async with session.post(f"{host.public_url}/channels/sms/inbound", data=raw.body, headers=headers) as response:
+    async with session.post(f"{host.public_url}/channels/acme/inbound", data=raw.body, headers=headers) as response:
         return response.status
 
 

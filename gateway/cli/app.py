@@ -7,9 +7,13 @@ from __future__ import annotations
 import typer
 
 from gateway.cli import (
+    alarms,
+    calls,
+    catalogue,
     channels,
     config,
     dead,
+    desk,
     doctor,
     offline,
     parked,
@@ -30,5 +34,21 @@ app = typer.Typer(
 )
 
 run.register(app)
-for _module in (submit, offline, tickets, parked, dead, spool, channels, config, schema, tokens, doctor):
+for _module in (
+    submit,
+    offline,
+    tickets,
+    parked,
+    dead,
+    desk,
+    calls,
+    alarms,
+    spool,
+    catalogue,
+    channels,
+    config,
+    schema,
+    tokens,
+    doctor,
+):
     _module.register(app)

@@ -11,11 +11,13 @@ group = typer.Typer(help="The configuration.", no_args_is_help=True)
 
 @group.command()
 def check(config: ConfigFile = None, data_dir: DataDir = None) -> None:
-    """Every fault, with the path of its key; exit 78 when there is one."""
+    """Every fault, with the path of its key, and every fault of the region's files; exit 78 when there is one."""
     from gateway.registry import Registry
 
     with explained():
-        Registry().configured(settings(config, data_dir))
+        chosen = settings(config, data_dir)
+        Registry().configured(chosen)
+        chosen.region()
     typer.echo("ok")
 
 

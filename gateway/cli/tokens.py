@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.common import ConfigFile, DataDir, explained, settings
+from gateway.cli.common import EX_CONFIG, ConfigFile, DataDir, explained, fail, settings
 
 group = typer.Typer(help="Bearer tokens of programs.", no_args_is_help=True)
 
@@ -15,6 +15,8 @@ group = typer.Typer(help="Bearer tokens of programs.", no_args_is_help=True)
 def new(
     scope: Annotated[list[str], typer.Option("--scope", help="What it allows, such as tickets:read; may be repeated")],
     note: Annotated[str, typer.Option("--note", help="Whose it is")] = "",
+    unit: Annotated[str | None, typer.Option("--unit", help="Id of the unit, with --scope unit")] = None,
+    operator: Annotated[str | None, typer.Option("--operator", help="Name of the operator, with --scope desk")] = None,
     config: ConfigFile = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -22,7 +24,10 @@ def new(
     from gateway.auth import new_token
 
     with explained():
-        typer.echo(new_token(settings(config, data_dir).tokens_path, scope, note))
+        chosen = settings(config, data_dir)
+        if unit is not None and unit not in chosen.region().units:
+            raise fail(f"unit {unit}: there is no such unit in region {chosen.dispatch.region}", EX_CONFIG)
+        typer.echo(new_token(chosen.tokens_path, scope, note, unit=unit, operator=operator))
 
 
 @group.callback()

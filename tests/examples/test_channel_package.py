@@ -72,12 +72,12 @@ def test_it_is_one_short_file() -> None:
 
 def test_it_is_found_beside_ours_by_its_entry_point(installed: Path, tmp_path: Path) -> None:
     found = json.loads(run("-c", FIND, cwd=tmp_path, path=installed))
-    assert found["sms"] == "Sms"
+    assert found["acme"] == "Sms"
     assert found["web"] == "Web"
 
 
 def test_it_is_unknown_where_it_is_not_installed(tmp_path: Path) -> None:
-    assert "sms" not in json.loads(run("-c", FIND, cwd=tmp_path))
+    assert "acme" not in json.loads(run("-c", FIND, cwd=tmp_path))
 
 
 def test_it_passes_the_kit_as_its_author_runs_it(installed: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from gateway.auth import Clients, Denied, Tokens, new_token, read_tokens
+from gateway.auth import Clients, Denied, Token, Tokens, new_token, read_tokens
 from gateway.config import ConfigError
 
 PROXIES = (ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))
@@ -28,8 +28,8 @@ def test_a_new_token_works_and_is_not_in_the_file(file: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     (entry,) = read_tokens(file).values()
     assert entry.note == "district 4"
-    assert Tokens(file).check(f"Bearer {token}", "tickets:read") == entry.id
-    assert Tokens(file).check(f"bearer  {token} ", "submit:web") == entry.id
+    assert Tokens(file).check(f"Bearer {token}", "tickets:read") == entry
+    assert Tokens(file).check(f"bearer  {token} ", "submit:web") == entry
 
 
 def test_without_a_known_token_401_says_what_is_needed(file: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_token_without_the_scope_gets_403(file: Path) -> None:
 def test_tokens_added_and_removed_while_running_count_at_once(file: Path) -> None:
     tokens = Tokens(file)
     token = new_token(file, ["a:b"])
-    assert isinstance(tokens.check(f"Bearer {token}", "a:b"), str)
+    assert isinstance(tokens.check(f"Bearer {token}", "a:b"), Token)
     file.write_text("")
     assert isinstance(tokens.check(f"Bearer {token}", "a:b"), Denied)
 
@@ -72,7 +72,7 @@ def test_a_file_broken_while_running_leaves_the_old_tokens_in_force(file: Path, 
     tokens = Tokens(file)
     with file.open("a") as out:
         out.write("{broken\n")
-    assert isinstance(tokens.check(f"Bearer {token}", "a:b"), str)
+    assert isinstance(tokens.check(f"Bearer {token}", "a:b"), Token)
     assert [event["event"] for event in written.take()] == ["tokens_file_unusable"]
 
 

@@ -58,7 +58,7 @@ def test_public_defaults() -> None:
     assert config.http.address == ("127.0.0.1", 8080)
     assert config.http.max_body_bytes == 33 * 1024 * 1024
     assert config.queue.groups == ("dispatch",)
-    assert config.channels == {"web": {}, "phone": {}, "email": {}}
+    assert config.channels == {"web": {}, "phone": {}, "email": {}, "desk": {}}
     assert config.tokens_path == config.data_dir / "tokens.jsonl"
 
 
@@ -189,11 +189,12 @@ def test_a_section_whose_keys_are_all_commented_out_is_the_default(tmp_path: Pat
     assert load(written(tmp_path, "http:\n  # listen: x\nredis:\n")) == load(None)
 
 
-def test_web_phone_and_email_run_by_default_and_false_ends_that(tmp_path: Path, clean_env: pytest.MonkeyPatch) -> None:
-    assert load(written(tmp_path, "channels: {sms: }\n")).channels == {"web": {}, "phone": {}, "email": {}, "sms": {}}
-    assert load(written(tmp_path, "channels: {web: false}\n")).channels == {"phone": {}, "email": {}}
+def test_our_channels_run_by_default_and_false_ends_that(tmp_path: Path, clean_env: pytest.MonkeyPatch) -> None:
+    ours: dict[str, object] = {"web": {}, "phone": {}, "email": {}, "desk": {}}
+    assert load(written(tmp_path, "channels: {sms: }\n")).channels == {**ours, "sms": {}}
+    assert load(written(tmp_path, "channels: {web: false}\n")).channels == {"phone": {}, "email": {}, "desk": {}}
     clean_env.setenv("JIESU_CHANNELS__WEB", "false")
-    assert load(None).channels == {"phone": {}, "email": {}}
+    assert load(None).channels == {"phone": {}, "email": {}, "desk": {}}
 
 
 def test_relative_files_lie_below_the_data_directory(tmp_path: Path) -> None:

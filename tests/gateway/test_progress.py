@@ -6,7 +6,7 @@ import html
 import json
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,7 +22,10 @@ from gateway.progress import PASS_SECONDS, WORDS, Progress
 from gateway.routes import Routes
 from normalizer import identity
 from normalizer.errors import TryAgain
+from normalizer.life import Actor, Outcome, Role, State, StepName
 from normalizer.ticket import Requester
+from tests.workers.regions import town
+from workers.life import Lives
 
 PHONE = "+8613800138000"
 NAME = "欧阳小明"
@@ -51,7 +54,7 @@ def open_site(serve: Callable[..., Any], clock: Any, far_side: Any) -> Callable[
         guesses = Guesses(5, clock=clock)
         zone = ZoneInfo("Asia/Shanghai")
         progress = Progress(
-            store or far_side.store, host.accept, web.parse, far_side.secret, guesses, zone, clock=clock
+            store or far_side.store, host.accept, web.parse, far_side.secret, guesses, zone, town(), clock=clock
         )
         routes = Routes()
         progress.register(routes.add)
@@ -97,9 +100,68 @@ async def test_a_code_or_the_last_four_digits_open_it(open_site: Any, queued: An
 
 
 async def test_every_state_has_words_in_both_languages() -> None:
-    for state in ("received", "delivered", "undelivered", "other"):
+    for state in State:
+        if state is State.OBJECTED:
+            continue  # shown as dispatched
         assert WORDS["zh"]["states"][state] != WORDS["en"]["states"][state]
     assert [{k: set(v)} for k, v in WORDS["zh"].items()] == [{k: set(v)} for k, v in WORDS["en"].items()]
+    for words in WORDS.values():
+        assert set(words["story"]["replied"]) == set(Outcome)
+
+
+LEAD = Actor(role=Role.UNIT, id="north_lamp")
+DESK = Actor(role=Role.OPERATOR, id="wang")
+NOW = datetime(2026, 1, 16, 1, 0, tzinfo=UTC)
+
+
+async def test_the_story_is_told_step_by_step_in_plain_words(open_site: Any, queued: Any, far_side: Any) -> None:
+    site = await open_site()
+    lives, story = Lives(far_side.store), SAID["story"]
+    unit = town().units["north_lamp"].name
+
+    async def shown(step: StepName, by: Actor, **says: object) -> str:
+        await lives.take(queued.ticket_id, step, by, NOW, operation=f"t:{step}:{len(says)}", says=says)
+        return (await site.post(queued.number, code=queued.code))[1]
+
+    page = await shown(StepName.DISPATCH, DESK, lead="north_lamp", reason="因为举报人是邻居")
+    assert SAID["states"]["dispatched"] in page
+    assert story["dispatched"].format(unit=unit) in page
+    page = await shown(StepName.OBJECT, LEAD, reason="不归我们管")
+    assert SAID["states"]["dispatched"] in page, "what units argue about is not the citizen's matter"
+    page = await shown(StepName.OVERRULE, DESK, reason="就归你们管")
+    assert page.count(story["dispatched"].format(unit=unit)) == 1
+    assert story["signed"].format(unit=unit) in await shown(StepName.SIGN, LEAD)
+    page = await shown(StepName.EXTEND, LEAD, until="2026-01-30T10:00:00+08:00", reason="等配件")
+    assert story["extended"].format(until="2026-01-30 10:00") in page
+    assert "等配件" in page
+    await shown(StepName.PROGRESS, LEAD, text="内部进展记录")
+    page = await shown(StepName.PROGRESS, LEAD, text="又一条内部记录", reason="x")
+    assert page.count(story["in_progress"].format(unit=unit)) == 1
+    page = await shown(StepName.REPLY, LEAD, text="路灯<b>已</b>修好", outcome="resolved")
+    assert story["replied"]["resolved"].format(unit=unit) in page
+    assert "路灯<b>已</b>修好" in page
+    raw = await (await site.client.post(f"/t/{queued.number}", params=EN, data={"code": queued.code})).text()
+    assert "<b>" not in raw, "what a unit wrote is no markup"
+    for secret in ("举报人", "不归我们管", "就归你们管", "内部", "objected", NAME, PHONE, "路灯坏了"):
+        assert secret not in page
+
+
+async def test_an_answer_given_in_the_call_is_not_repeated(open_site: Any, queued: Any, far_side: Any) -> None:
+    intake = Actor(role=Role.SYSTEM, id="intake")
+    await Lives(far_side.store).take(
+        queued.ticket_id, StepName.ANSWER, intake, NOW, operation="a", says={"text": "answered_internally"}
+    )
+    _, page = await (await open_site()).post(queued.number, code=queued.code)
+    assert SAID["story"]["answered_at_once"] in page
+    assert "answered_internally" not in page
+
+
+async def test_a_referral_is_told_in_the_readers_language(open_site: Any, queued: Any, far_side: Any) -> None:
+    says = {"referral": "advice", "reason": "法定途径", "text": "请拨打 12348。"}
+    await Lives(far_side.store).take(queued.ticket_id, StepName.REFER, DESK, NOW, operation="r", says=says)
+    _, page = await (await open_site()).post(queued.number, code=queued.code)
+    assert "Please call 12348." in page
+    assert "法定途径" not in page
 
 
 async def test_a_mistyped_number_is_called_mistyped(open_site: Any, queued: Any) -> None:
@@ -169,7 +231,7 @@ async def test_an_alias_opens_with_its_own_code_and_with_the_tickets(
     for code in (later.code, queued.code):
         answer, page = await site.post(later.number, code=code)
         assert answer.status == 200
-        assert SAID["progress"]["messages"] in page
+        assert SAID["story"]["followed_up"] in page
     assert (await site.post(later.number, code=other.code))[0].status == 403
     assert (await site.post(queued.number, code=later.code))[0].status == 403
 

@@ -23,7 +23,7 @@ class SmsConfig(BaseModel):
     domain: str = "none.example"
 
 class Sms:
-    name: ClassVar[str] = "sms"
+    name: ClassVar[str] = "fax"
     config_type: ClassVar[type[BaseModel]] = SmsConfig
     def __init__(self, config: SmsConfig, /) -> None:
         if config.port == 13:
@@ -47,7 +47,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         (tmp_path / f"{module}.py").write_text(text)
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
         lines = {
-            "acme-sms": "sms = acme_sms:Sms\nnothing = acme_sms:Nothing\nalias = acme_sms:Sms\n",
+            "acme-sms": "fax = acme_sms:Sms\nnothing = acme_sms:Nothing\nalias = acme_sms:Sms\n",
             "other-sms": "broken = broken_sms:Sms\nabsent = no_such_module_here:X\n",
         }[name]
         (info / "entry_points.txt").write_text(f"[{GROUP}]\n{lines}")
@@ -63,65 +63,65 @@ def refused(blocks: dict[str, dict[str, object]]) -> tuple[str, ...]:
 
 
 def test_a_third_partys_channel_is_built_from_its_own_block(installed: Path) -> None:
-    channels = Registry().build({"sms": {"port": 7}})
-    assert list(channels) == ["sms"]
-    assert channels["sms"].config.port == 7  # type: ignore[attr-defined]
+    channels = Registry().build({"fax": {"port": 7}})
+    assert list(channels) == ["fax"]
+    assert channels["fax"].config.port == 7  # type: ignore[attr-defined]
 
 
 def test_a_field_named_like_a_fact_of_the_site_follows_the_site_when_left_out(installed: Path) -> None:
     site = {"domain": "city.example", "timezone": "Asia/Shanghai"}  # a channel of text messages has no time zone
-    follows = Registry().build({"sms": {}}, site=site)["sms"]
-    own = Registry().build({"sms": {"domain": "sms.example"}}, site=site)["sms"]
+    follows = Registry().build({"fax": {}}, site=site)["fax"]
+    own = Registry().build({"fax": {"domain": "sms.example"}}, site=site)["fax"]
     assert (follows.config.domain, own.config.domain) == ("city.example", "sms.example")  # type: ignore[attr-defined]
 
 
 def test_what_is_not_switched_on_is_not_imported(installed: Path) -> None:
-    assert Registry().installed()["sms"] == "acme-sms 1.2"
+    assert Registry().installed()["fax"] == "acme-sms 1.2"
     assert Registry().build({}) == {}
     assert "acme_sms" not in sys.modules
 
 
 def test_an_unknown_key_is_an_error_with_its_path(installed: Path) -> None:
     """Though the third party's own model would have ignored it."""
-    assert refused({"sms": {"porrt": 7, "port": 0}}) == (
-        "channels.sms.port: Input should be greater than or equal to 1",
-        "channels.sms.porrt: unknown key (did you mean port?)",
+    assert refused({"fax": {"porrt": 7, "port": 0}}) == (
+        "channels.fax.port: Input should be greater than or equal to 1",
+        "channels.fax.porrt: unknown key (did you mean port?)",
     )
 
 
 def test_an_unknown_channel_lists_what_is_installed(installed: Path) -> None:
-    (near,) = refused({"sns": {}})
-    assert near == "channels.sns: no such channel is installed (did you mean sms?)"
+    (near,) = refused({"fix": {}})
+    assert near == "channels.fix: no such channel is installed (did you mean fax?)"
     (far,) = refused({"carrier_pigeon": {}})
     assert "(known: " in far
-    assert "sms" in far
+    assert "fax" in far
 
 
 def test_every_fault_of_every_block_is_told_at_once(installed: Path) -> None:
-    found = refused({"broken": {}, "absent": {}, "nothing": {}, "alias": {}, "sms": {"port": 13}})
+    found = refused({"broken": {}, "absent": {}, "nothing": {}, "alias": {}, "fax": {"port": 13}})
     assert [problem.split(":")[0] for problem in found] == [
         "channels.broken",
         "channels.absent",
         "channels.nothing",
         "channels.alias",
-        "channels.sms",
+        "channels.fax",
     ]
     assert "broken_sms:Sms of other-sms 1.2 cannot be imported (RuntimeError)" in found[0]
     assert "cannot be imported (ModuleNotFoundError)" in found[1]
     assert "is no channel named nothing" in found[2]
     assert "is no channel named alias" in found[3]
-    assert found[4] == "channels.sms: cannot be built: port 13 is unlucky"
+    assert found[4] == "channels.fax: cannot be built: port 13 is unlucky"
     assert "hunter2" not in "".join(found)
 
 
 def test_two_distributions_that_bring_one_name_are_refused(installed: Path) -> None:
     mine, other = (
-        EntryPoint("sms", f"{module}:Sms", GROUP)._for(dist)  # type: ignore[attr-defined]
+        EntryPoint("fax", f"{module}:Sms", GROUP)._for(dist)  # type: ignore[attr-defined]
         for module in ("acme_sms", "broken_sms")
         for dist in distributions()
         if dist.name == {"acme_sms": "acme-sms", "broken_sms": "other-sms"}[module]
     )
-    with pytest.raises(ConfigError, match=r"channels.sms: both acme-sms 1.2 and other-sms 1.2 bring it"):
+    with pytest.raises(ConfigError, match=r"channels.fax: both acme-sms 1.2 and other-sms 1.2 bring it"):
         Registry([mine, other])
 
 

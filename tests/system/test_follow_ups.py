@@ -114,20 +114,20 @@ def test_an_emergency_in_a_message_makes_the_ticket_urgent(up):
 def test_the_progress_page_takes_and_then_shows_more(up):
     receipt = opened(up, "井盖丢失")
     status, page = up.progress(receipt["number"], code=receipt["code"])
-    assert (status, "已收到的补充" in page) == (200, False)
+    assert (status, "收到您的补充。" in page) == (200, False)
     fields = {"pass": hidden(page, "pass"), "submission_id": hidden(page, "submission_id"), "text": "孩子差点掉下去"}
     status, page = up.progress(receipt["number"], **fields)
     assert (status, "已收到您的补充" in page) == (201, True)
     assert up.progress(receipt["number"], **fields)[0] == 200, "a double click"
     wait_until(
-        lambda: "已收到的补充" in up.progress(receipt["number"], code=receipt["code"])[1], 15, "the page shows it"
+        lambda: "收到您的补充。" in up.progress(receipt["number"], code=receipt["code"])[1], 15, "the page shows it"
     )
     wait_until(up.settled, 15, "delivered")
     (ticket,) = up.tickets().values()
     assert said(ticket) == ["孩子差点掉下去"]
     assert (len(follow_ups(up)), entries_added(up)) == (1, 1)
     status, page = up.progress(receipt["number"], code=receipt["code"])
-    assert len(re.findall(r"<li>\d{4}-\d\d-\d\d \d\d:\d\d</li>", page)) == 1
+    assert len(re.findall(r"<li><p>\d{4}-\d\d-\d\d \d\d:\d\d 收到您的补充。</p></li>", page)) == 1
 
 
 def hidden(page: str, name: str) -> str:
@@ -143,7 +143,7 @@ def test_a_stranger_cannot_grow_a_ticket(up):
     for proof in ({"code": other["code"]}, {"last4": "8001"}, {"pass": f"{time.time() + 900:.0f}.{'0' * 64}"}):
         status, page = up.progress(receipt["number"], text=text, submission_id=str(uuid4()), **proof)
         assert status == (422 if "pass" in proof else 403)
-        assert "已收到的补充" not in page
+        assert "收到您的补充。" not in page
     assert follow_up(up, receipt, text, code=other["code"], key="stranger")[0] == 201
     wait_until(lambda: up.settled() and entries_added(up) == 3, 15, "the stranger's own ticket")
     tickets = up.tickets()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -12,9 +13,26 @@ from pathlib import Path
 import pytest
 
 from gateway.auth import new_token
+from tests.system.conftest import wait_for
 
 pytestmark = pytest.mark.system
+UNIT = "d110102"
 ST = Path(sys.executable).parent / "st"
+
+
+def dispatch(steady, token: str, number: str) -> None:
+    """The ticket becomes the unit's, also as one that is informed: it stays on its list whatever is done to it."""
+
+    def call(path: str, body: dict[str, object], key: str) -> dict:
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Idempotency-Key": key}
+        request = urllib.request.Request(f"{steady.base}/api/v1/desk{path}", json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read())
+
+    lease = {"numbers": [number]}
+    wait_for(lambda: call("/triage/leases", lease, "l")["tickets"], 20, "the ticket in triage")
+    says = {"lead": UNIT, "cc": [UNIT], "reason": "路灯"}
+    assert call(f"/tickets/{number}/dispatch", says, "d")["state"] == "dispatched"
 
 
 def ask(steady, folder: Path, *options: str, seconds: float) -> str:
@@ -23,7 +41,9 @@ def ask(steady, folder: Path, *options: str, seconds: float) -> str:
     It knows a ticket's number and id, so that it reaches what lies behind them, and mostly uses them.
     """
     _, receipt = steady.post({"text": "路灯坏了", "phone": "13800138000"})
-    token = new_token(steady.directory / "tokens.jsonl", ["tickets:read", "submit:phone"])
+    scopes = ["tickets:read", "submit:phone", "unit", "desk", "personal"]
+    token = new_token(steady.directory / "tokens.jsonl", scopes, unit=UNIT, operator="li")
+    dispatch(steady, token, receipt["number"])
     (folder / "schemathesis.toml").write_text(
         f"""
         hooks = "{Path(__file__).with_name("openapi_hooks.py")}"
@@ -34,6 +54,10 @@ def ask(steady, folder: Path, *options: str, seconds: float) -> str:
         [dictionaries]
         references = {{ values = ["{receipt["number"]}", "{receipt["ticket_id"]}"] }}
         numbers = {{ values = ["{receipt["number"]}"] }}
+        [[operations]]
+        # What a step answers depends on what was done to the ticket before: 409 and 404 say nothing of the data.
+        include-path-regex = "/(desk|units/me)/.*[{{](number|call)[}}]/"
+        warnings = false
         [auth.openapi]
         bearer = {{ bearer = "{token}" }}
         """,
@@ -57,8 +81,11 @@ def wait_until_all_is_queued(steady, seconds: float) -> dict[str, int]:
 
 
 def test_the_api_is_as_its_document_says(steady, tmp_path):
-    said = ask(steady, tmp_path, "--max-examples", "8", "--generation-deterministic", seconds=240)
-    assert "Tested: 6" in said
+    said = ask(steady, tmp_path, "--max-examples", "5", "--generation-deterministic", seconds=600)
+    with urllib.request.urlopen(f"{steady.base}/api/v1/openapi.json", timeout=10) as answer:
+        paths = json.loads(answer.read())["paths"]
+    assert paths.pop("/api/v1/openapi.json"), "where the document comes from is not asked again"
+    assert re.findall(r"Tested: (\d+)", said) == [str(sum(map(len, paths.values())))]
     wait_until_all_is_queued(steady, 30)
 
 

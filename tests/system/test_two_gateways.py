@@ -78,7 +78,7 @@ def assert_every_number_opens_the_page(site: Any, pairs: list[Pair]) -> None:
             for receipt in pair:
                 status, page = gateway.progress(receipt["number"], code=receipt["code"])
                 assert status == 200, receipt
-                assert "已转交承办单位的系统" in page
+                assert "收到您的诉求。" in page
                 pages.append(seen(page).replace(receipt["number"], "NUMBER"))
                 assert gateway.progress(receipt["number"], code="A2345672")[0] == 403
         assert len(set(pages)) == 1, "the same progress behind every number"

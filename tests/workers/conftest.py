@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from normalizer import identity, normalize
-from normalizer.ticket import Flag, Inbound, Kind, Raw, Requester, SetAside, Tier, Urgency
+from normalizer.ticket import Disposition, Flag, Inbound, Kind, Raw, Requester, SetAside, Tier, Urgency
 from tests.workers.owners import opened, short_places
 from tests.workers.servers import server
 from workers.queue import Item, TicketQueue, item
@@ -36,6 +36,7 @@ def make_item() -> MakeItem:
         requester: Requester = NOBODY,
         set_aside: SetAside | None = None,
         kind: Kind | None = None,
+        disposition: Disposition | None = None,
     ) -> Item:
         body = text.encode()
         raw = Raw(channel="web", source_id=source_id, received_at=RECEIVED, body=body, content_type="text/plain")
@@ -48,6 +49,7 @@ def make_item() -> MakeItem:
             requester=requester,
             set_aside=set_aside,
             kind=kind,
+            disposition=disposition,
         )
         number = identity.number(RECEIVED.date(), 0, sequence)
         ticket = normalize(raw, inbound, number=number)

@@ -13,7 +13,7 @@ from tests.workers.turns import NOW, Answering, Receiver, build, client
 from workers import keys
 from workers.delivery import deliver
 from workers.destinations.contract import TryLater
-from workers.replies import WORDS
+from workers.words import WORDS
 
 __all__ = ["build", "client"]
 

@@ -72,6 +72,12 @@ async def client(valkey) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 def build(client, tmp_path):
+    return builder(client, tmp_path)
+
+
+def builder(client, tmp_path):
+    """Makes runtimes around `client`; also for tests that bring a loop of their own."""
+
     def make(
         *receivers: Receiver,
         units: tuple[Receiver, ...] = (),

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +16,8 @@ from aiohttp.abc import AbstractResolver
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, model_validator
 from standardwebhooks import Webhook
 
-from workers.destinations.addresses import Network, is_literal, permitted
+from channels.addresses import Network, is_literal, permitted
+from channels.guard import NotAllowedError, guarded
 from workers.destinations.answer import Answer, drain, judge, pause
 from workers.destinations.contract import Brake, Disabled, Event, Hold, Outcome, TryLater
 
@@ -123,7 +123,9 @@ class WebhookDestination:
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(resolver=self._resolver, socket_factory=self._open_socket),
+                connector=aiohttp.TCPConnector(
+                    resolver=self._resolver, socket_factory=guarded(self._config.allow_private)
+                ),
                 timeout=aiohttp.ClientTimeout(total=self._config.timeout),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": "jiesu", "Accept-Encoding": "identity"},
@@ -131,18 +133,6 @@ class WebhookDestination:
                 trust_env=False,
             )
         return self._session
-
-    def _open_socket(self, target: aiohttp.AddrInfoType) -> socket.socket:
-        """Every connection is opened here, by name or by literal, first or again: what is checked is what is
-        connected to, so an answer of DNS that changes in between changes nothing."""
-        family, kind, protocol, _, address = target
-        if not permitted(str(address[0]), self._config.allow_private):
-            raise _NotAllowedError("address not allowed")
-        return socket.socket(family=family, type=kind, proto=protocol)
-
-
-class _NotAllowedError(PermissionError):
-    """The guard's refusal; always the same words: aiohttp then passes it on when every address is refused."""
 
 
 def read_secrets(path: Path) -> tuple[Webhook, ...]:
@@ -185,6 +175,6 @@ def _fault(error: Exception) -> str:
         return "name_not_resolved"
     if isinstance(error, aiohttp.ClientSSLError):
         return "tls_failed"
-    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, _NotAllowedError):
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, NotAllowedError):
         return "address_not_allowed"
     return "connection_failed"

@@ -33,4 +33,11 @@ else
     start = start + page
   end
 end
+
+-- What left the list by another way than its holder's decision leaves its lease behind: more leases than entries.
+if redis.call('HLEN', leases) > redis.call('ZCARD', list) then
+  for _, entry in ipairs(redis.call('HKEYS', leases)) do
+    if not redis.call('ZSCORE', list, entry) then redis.call('HDEL', leases, entry) end
+  end
+end
 return out

@@ -86,6 +86,8 @@ def test_what_our_own_reader_makes_of_it() -> None:
     ("purpose", "submitted", "suppress", "sender"),
     [
         ("receipt", ["auto-replied"], ["All"], ""),
+        ("notice", ["auto-generated"], ["All"], ""),
+        ("alarm", ["auto-generated"], ["All"], ""),
         ("visit", ["auto-generated"], ["All"], ""),
         ("answer", [], [], reply_address(HOTLINE, NUMBER, SECRET)),
     ],
@@ -172,7 +174,7 @@ def raw(content: bytes, **meta: str) -> Raw:
     return Raw(channel="email", source_id=name, received_at=AT, body=content, content_type="message/rfc822", meta=meta)
 
 
-@pytest.mark.parametrize("purpose", ["receipt", "answer", "visit"])
+@pytest.mark.parametrize("purpose", ["receipt", "notice", "answer", "visit", "alarm"])
 @pytest.mark.parametrize("language", ["zh-CN", "en"])
 def test_the_citizens_answer_joins_the_ticket_and_is_nobodys_automatic_reply(purpose: str, language: str) -> None:
     made = letter(purpose=purpose, language=language)
@@ -204,7 +206,8 @@ def test_any_one_of_the_three_is_enough(how: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("purpose", "code"), [("receipt", "auto_reply"), ("visit", "generated"), ("answer", "own_mail")]
+    ("purpose", "code"),
+    [("receipt", "auto_reply"), ("notice", "generated"), ("visit", "generated"), ("answer", "own_mail")],
 )
 def test_our_own_mail_coming_back_gets_no_receipt(purpose: str, code: str) -> None:
     made = letter(purpose=purpose)

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from workers.destinations.addresses import is_literal, permitted
+from channels.addresses import is_literal, permitted
 
 PUBLIC = ["8.8.8.8", "223.5.5.5", "2400:3200::1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
 NOT_PUBLIC = [

@@ -1,4 +1,4 @@
-"""Which network addresses a webhook may be sent to: the guard against server-side request forgery (SSRF).
+"""Which network addresses we may be sent to by a configured URL: the guard against server-side request forgery (SSRF).
 Pure; may not resolve names.
 """
 
@@ -23,7 +23,7 @@ _NAT64: Final = IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are th
 
 
 def permitted(address: str, allowed: Iterable[Network] = ()) -> bool:
-    """Whether a webhook may connect to `address` (an IP literal, also with a scope id).
+    """Whether we may connect to `address` (an IP literal, also with a scope id).
 
     Public addresses are; loopback, private, link-local, shared (CGNAT), multicast, reserved and documentation
     ones, also written as IPv4-mapped or NAT64 IPv6, only inside a network of `allowed`. What is no IP is not.

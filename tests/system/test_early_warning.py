@@ -1,0 +1,125 @@
+"""Early warning on real processes: who is on duty hears of an emergency at once, whatever the other lane waits for."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from tests.system.conftest import free_port, wait_for
+
+pytestmark = pytest.mark.system
+SECONDS = 40.0
+SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
+
+
+class Duty:
+    """The telephone of who is on duty, which keeps what it is told, and a downstream system that never answers."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.told: list[tuple[float, dict[str, Any]]] = []
+        self.hanging: list[str] = []
+        self._released = asyncio.Event()
+        self._ready = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
+
+    def __enter__(self) -> Duty:
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+        self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join(20)
+        self._loop.close()
+
+    def release(self) -> None:
+        self._loop.call_soon_threadsafe(self._released.set)
+
+    def config(self, path: str, **more: object) -> dict[str, object]:
+        url = f"http://127.0.0.1:{self.port}/{path}"
+        return {"type": "webhook", "url": url, "secret_file": "duty-secret", "allow_private": ["127.0.0.0/8"], **more}
+
+    async def _serve(self) -> None:
+        self._ended = asyncio.Event()
+        app = web.Application()
+        app.router.add_post("/duty", self._tell)
+        app.router.add_post("/hangs", self._hang)
+        runner = web.AppRunner(app, shutdown_timeout=1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", self.port).start()
+        self._ready.set()
+        await self._ended.wait()
+        await runner.cleanup()
+
+    async def _tell(self, request: web.Request) -> web.Response:
+        self.told.append((time.monotonic(), json.loads(await request.read())))
+        return web.Response(status=204)
+
+    async def _hang(self, request: web.Request) -> web.Response:
+        self.hanging.append(request.headers["webhook-id"])
+        await self._released.wait()
+        return web.Response(status=204)
+
+
+@pytest.fixture
+def duty() -> Iterator[Duty]:
+    with Duty() as duty:
+        yield duty
+
+
+@pytest.fixture
+def line(duty: Duty, make_up: Callable[..., Any], short_tmp: Path) -> Any:
+    """A running line: one slow destination, somebody on duty, and a chief who is told only after an hour."""
+    people = {"duty": {"via": duty.config("duty")}, "chief": {"level": 2, "via": duty.config("duty")}}
+    up = make_up(
+        None,
+        JIESU_DESTINATIONS=json.dumps({"slow": duty.config("hangs", timeout=30)}),
+        JIESU_ALARMS=json.dumps({"people": people, "escalate_after": 3600}),
+        JIESU_WORKERS__LEASE="60",
+    )
+    up.directory.mkdir(parents=True)
+    (up.directory / "duty-secret").write_text(SECRET + "\n")
+    up.start()
+    return up
+
+
+def test_an_emergency_is_told_at_once_while_the_other_lane_hangs(line: Any, duty: Duty) -> None:
+    ordinary = [line.post({"text": f"幸福路{n}号门口的路灯坏了三天了"})[1] for n in range(3)]
+    wait_for(lambda: duty.hanging, 15, "the dispatch worker waits for an answer")
+    begun = time.monotonic()
+    emergency = line.post({"text": "朝阳区建国路88号着火了，浓烟滚滚，有人出不来"})[1]
+    wait_for(lambda: duty.told, SECONDS, "who is on duty was told")
+    [(at, event)] = duty.told
+    print("TOLD", at - begun, (line.directory.parent / "up.log").read_text()[-3500:])
+    assert at - begun < SECONDS
+    assert {id.partition(".")[0] for id in duty.hanging} <= {one["ticket_id"] for one in (*ordinary, emergency)}
+    assert line.client().zcard("jiesu:due") >= len(ordinary), "the other lane still waits"
+    assert event["data"]["number"] == emergency["number"]
+    assert (event["data"]["person"], event["data"]["level"]) == ("duty", 1)
+    assert "建国路" not in json.dumps(event, ensure_ascii=False), "no words of the citizen leave"
+
+    wait_for(lambda: json.loads(line.jiesu("alarms", "list", "--json").stdout or "{}").get("told"), 10, "on record")
+    [row] = [json.loads(row) for row in line.jiesu("alarms", "list", "--json").stdout.splitlines()]
+    assert (row["number"], row["told"][0]["person"], row["told"][0]["outcome"]) == (emergency["number"], "duty", "told")
+    taken = line.jiesu("alarms", "ack", emergency["number"], "--by", "zhang")
+    assert (taken.returncode, taken.stdout) == (0, "acknowledged\n")
+    assert line.jiesu("alarms", "list").stdout == ""
+    found = json.loads(line.jiesu("tickets", "show", emergency["number"]).stdout)
+    [acknowledged] = [event for event in found["events"] if event["type"].endswith(".alarm_acknowledged.v1")]
+    assert acknowledged["data"]["by"] == {"role": "operator", "id": "zhang"}
+
+    duty.release()
+    wait_for(line.settled, 60, "everything is delivered, and nobody else is waited for")
+    assert [event["data"]["person"] for _, event in duty.told] == ["duty"]
