@@ -17,6 +17,7 @@ from typing import Any, Final
 from channels.email import Email
 from channels.email.config import EmailConfig
 from channels.email.digest import source_id
+from channels.email.parse import NOTHING
 from channels.email.quotes import trim
 from normalizer import Rejected, normalize
 from normalizer.identity import number
@@ -112,6 +113,9 @@ def _count(email: Email, path: Path, tally: Tally) -> None:
     raw = Raw(channel="email", source_id=source_id(body)[0], received_at=NOW, body=body, content_type="message/rfc822")
     try:
         inbound = email.parse(raw)
+        if inbound.set_aside is not None and inbound.set_aside.code in NOTHING:
+            tally.errors[inbound.set_aside.code] += 1
+            return
         if inbound.set_aside is not None:
             tally.aside[inbound.set_aside.code] += 1
             return

@@ -44,7 +44,8 @@ class Mail:
     """A mail as read.
 
     `message_id`, `in_reply_to` and `references` stand without angle brackets. `text` has line feeds only and is never
-    HTML; `html` is the markup as sent, for who must see it. `from_` falls back on Sender, Return-Path and envelope;
+    HTML; `html` is the markup as sent, for who must see it. `wrapping`: the attachments that say nothing to a reader
+    (detached signatures, PGP's version). `from_` falls back on Sender, Return-Path and envelope;
     `envelope_from`: None when unknown, "" for the null sender. `fields`: lower-case name and raw value, in order.
     """
 
@@ -61,6 +62,7 @@ class Mail:
     text: str
     html: str
     attachments: tuple[Attachment, ...]
+    wrapping: tuple[Attachment, ...]
     content_type: str
     content_type_params: Mapping[str, str]
     envelope_from: str | None
@@ -168,6 +170,7 @@ def _composed(
         text=text,
         html=markup,
         attachments=tuple(found.files),
+        wrapping=tuple(found.wrapping),
         content_type=root.content.value,
         content_type_params=dict(root.content.parameters),
         envelope_from=envelope_from,

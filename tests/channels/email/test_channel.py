@@ -7,6 +7,7 @@ import contextlib
 import smtplib
 import socket
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import ClassVar
 
 from channels.email.channel import Email
@@ -29,6 +30,7 @@ class TestEmail(ChannelContract):
     channel = Email
     config: ClassVar[dict[str, object]] = {"listen": f"127.0.0.1:{_free_port()}"}
     private = (NAME, ADDRESS)
+    corpus = Path(__file__).parents[2] / "corpus/email"
 
     def example(self, n: int) -> Raw:
         body = (
@@ -41,7 +43,7 @@ class TestEmail(ChannelContract):
         )
 
     def bad_example(self) -> Raw | None:
-        """None: over SMTP whatever is small enough and for us is taken; what is no mail is parked with its code."""
+        """None: over SMTP whatever is small enough and for us is taken; what is no mail is set aside with its code."""
         return None
 
     async def ready(self, host: FakeHost) -> None:
