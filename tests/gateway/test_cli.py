@@ -21,6 +21,7 @@ from gateway.cli.app import app
 from gateway.migrations import migrate
 from normalizer import identity
 from normalizer.schema import ticket_schema
+from tests.waiting import HANGS
 
 pytestmark = pytest.mark.usefixtures("clean_env")
 
@@ -267,7 +268,7 @@ def test_up_names_an_address_that_is_taken_and_leaves_nothing_behind(tmp_path: P
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         where = f"127.0.0.1:{stranger.getsockname()[1]}"
         words = [sys.executable, "-m", "gateway", "up", "--data-dir", str(tmp_path / "data"), "--http", where]
-        answer = subprocess.run(words, capture_output=True, text=True, timeout=30)
+        answer = subprocess.run(words, capture_output=True, text=True, timeout=HANGS)
     assert (answer.returncode, answer.stderr) == (1, f"http.listen {where}: Address already in use\n")
     assert not (tmp_path / "data").exists(), "no server was started"
 

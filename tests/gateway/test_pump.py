@@ -21,6 +21,7 @@ from gateway.writer import Writer
 from normalizer.errors import TryAgain
 from normalizer.identity import ticket_id
 from normalizer.ticket import Raw
+from tests.waiting import HANGS
 from workers import keys
 
 PLANTED = """
@@ -87,7 +88,7 @@ class Line:
 
         return await self.writer.submit(read)
 
-    async def until(self, done: Callable[[dict], bool], seconds: float = 30) -> dict:
+    async def until(self, done: Callable[[dict], bool], seconds: float = HANGS) -> dict:
         async with asyncio.timeout(seconds):
             while not done(rows := await self.rows()):
                 await asyncio.sleep(0.05)
@@ -213,7 +214,7 @@ async def test_a_server_that_goes_away_is_a_warning_and_its_return_is_none(plant
     tasks = [asyncio.create_task(writer.run()), asyncio.create_task(pump.run())]
 
     async def until(state: str) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANGS):
             while pump.server_state != state:
                 await asyncio.sleep(0.05)
 
@@ -239,7 +240,7 @@ async def test_a_child_whose_spool_is_broken_ends_is_logged_and_started_again(pl
         await running.until(ended)
         await running.writer.submit(lambda db: db.execute("ALTER TABLE submission RENAME TO hidden"))
         running.pump.ring()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANGS):
             while "pump_child_ended" not in written.text:
                 await asyncio.sleep(0.05)
         await running.writer.submit(lambda db: db.execute("ALTER TABLE hidden RENAME TO submission"))

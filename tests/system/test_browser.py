@@ -15,6 +15,8 @@ from axe_playwright_python.async_playwright import Axe
 from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright
 
+from tests.waiting import HANGS
+
 pytestmark = pytest.mark.system
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NARROW = {"width": 360, "height": 740}
@@ -48,7 +50,7 @@ def photo() -> dict[str, Any]:
 
 
 async def stored(steady: Any) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANGS):
         while steady.counts()["in_flight"]:
             await asyncio.sleep(0.05)
 

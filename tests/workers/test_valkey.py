@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import HANGS, wait_until
 from tests.workers.owners import (
     client_of,
     fill,
     parent_of_a_server,
     script,
-    wait_until,
     write_until_it_breaks,
 )
 from workers.valkey import EmbeddedValkey, ValkeyError, locate, server_binary
@@ -179,9 +179,9 @@ def test_a_killed_server_frees_the_directory_and_comes_back_with_all_it_acknowle
     first = owner.start()
     with client_of(owner) as client, ThreadPoolExecutor(1) as pool:
         writing = pool.submit(write_until_it_breaks, client)
-        wait_until(lambda: bool(client.exists("s")) and int(client.xlen("s")) > 50)
+        wait_until(lambda: bool(client.exists("s")) and int(client.xlen("s")) > 50, "some writes are acknowledged")
         os.kill(first.pid, signal.SIGKILL)
-        acknowledged = writing.result(timeout=10)
+        acknowledged = writing.result(timeout=HANGS)
         second = owner.start()
         assert second.pid != first.pid
         assert acknowledged <= client.xlen("s") <= acknowledged + 1
@@ -231,7 +231,7 @@ def test_a_full_disk_ends_the_server_and_loses_nothing_acknowledged(short_tmp: P
         owner.start()
         with client_of(owner) as client:
             acknowledged = write_until_it_breaks(client, size=1000)
-            wait_until(lambda: not owner.is_running())
+            wait_until(lambda: not owner.is_running(), "the server has ended")
             ballast.unlink()
             owner.start()
             assert acknowledged <= client.xlen("s") <= acknowledged + 1

@@ -10,8 +10,8 @@ from typing import Any
 
 from channels.email.smtp import Server
 from channels.fake_host import FakeHost
+from tests.waiting import HANGS
 
-PATIENCE = 10.0
 MAIL = b"From: ouyang@citizen.example\r\nSubject: lamp\r\n\r\nThe lamp is broken.\r\n"
 
 
@@ -30,7 +30,7 @@ class Wire:
         """The next reply, all its lines; empty when the server has closed."""
         lines = []
         while True:
-            line = (await asyncio.wait_for(self.reader.readline(), PATIENCE)).decode()
+            line = (await asyncio.wait_for(self.reader.readline(), HANGS)).decode()
             lines.append(line.rstrip("\r\n"))
             if line[3:4] != "-":
                 return "\n".join(lines)
@@ -51,12 +51,12 @@ class Wire:
 
     async def ended(self) -> bool:
         """Whether the server closes the connection."""
-        return await asyncio.wait_for(self.reader.read(), PATIENCE) is not None
+        return await asyncio.wait_for(self.reader.read(), HANGS) is not None
 
 
 async def until(holds: Callable[[], object]) -> None:
     """Polls until `holds()`; fails after the deadline."""
-    deadline = asyncio.get_running_loop().time() + PATIENCE
+    deadline = asyncio.get_running_loop().time() + HANGS
     while not holds():
         assert asyncio.get_running_loop().time() < deadline, "it never happened"
         await asyncio.sleep(0.005)
@@ -65,7 +65,7 @@ async def until(holds: Callable[[], object]) -> None:
 def _send(
     port: int, mail: bytes, *, to: str = "hotline@hotline.example", sender: str = "ouyang@citizen.example"
 ) -> tuple[int, bytes]:
-    with smtplib.SMTP("127.0.0.1", port, timeout=PATIENCE) as client:
+    with smtplib.SMTP("127.0.0.1", port, timeout=HANGS) as client:
         client.ehlo("citizen.example")
         for code, text in (client.mail(sender), client.rcpt(to)):
             if code != 250:

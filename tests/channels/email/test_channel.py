@@ -13,10 +13,10 @@ from channels.email.channel import Email
 from channels.fake_host import FakeHost
 from channels.testing import ChannelContract, Outcome
 from normalizer.ticket import Raw
+from tests.waiting import HANGS
 
 NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 NAME, ADDRESS = "欧阳测试", "ouyang.ceshi@citizen.example"
-PATIENCE = 10.0
 
 
 def _free_port() -> int:
@@ -60,7 +60,7 @@ class TestEmail(ChannelContract):
         return {250: Outcome.ACCEPTED, 451: Outcome.TRY_AGAIN}.get(code, Outcome.REFUSED)
 
     def _send(self, body: bytes) -> int:
-        with smtplib.SMTP(*self._address(), timeout=PATIENCE) as client:
+        with smtplib.SMTP(*self._address(), timeout=HANGS) as client:
             client.ehlo("citizen.example")
             client.mail(ADDRESS)
             client.rcpt("hotline@hotline.example")

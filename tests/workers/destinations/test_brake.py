@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from tests.waiting import HANGS
 from workers.destinations.brake import RedisBrake
 from workers.destinations.contract import Hold
 
@@ -31,7 +32,7 @@ async def test_a_slow_destination_is_held_for_its_time_and_no_other(brake: Redis
 
 async def test_a_hold_ends_by_itself(brake: RedisBrake) -> None:
     await brake.set("unit", Hold("status_429", 0.05))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANGS):
         while await brake.get("unit") is not None:
             await asyncio.sleep(0.01)
 

@@ -19,6 +19,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from tests.waiting import HANGS
 from workers.destinations.brake import RedisBrake
 from workers.destinations.contract import Delivered, Disabled, Event, Refused, TryLater
 from workers.destinations.webhook import WebhookConfig, WebhookDestination, read_secrets
@@ -185,7 +186,7 @@ async def test_a_body_that_never_ends_is_not_read(
 
     receiver.answering = answering
     assert await make_webhook(receiver.url).deliver(make_event()) == Delivered()
-    await asyncio.wait_for(stopped.wait(), 5)
+    await asyncio.wait_for(stopped.wait(), HANGS)
     assert written < 32 * 2**20  # what sockets hold by themselves
 
 
@@ -204,7 +205,7 @@ async def test_a_body_that_trickles_does_not_spoil_the_answer(
 
     destination = make_webhook(f"http://127.0.0.1:{await raw_server(speak)}/", timeout=0.3)
     assert await destination.deliver(make_event()) == Delivered()
-    await asyncio.wait_for(gone.wait(), 5)
+    await asyncio.wait_for(gone.wait(), HANGS)
 
 
 @pytest.mark.parametrize(
