@@ -42,6 +42,11 @@ def submit_form(url: str, fields: dict[str, str]) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
+def whole_lines(path: Path) -> list[bytes]:
+    """Of a file that is being written: the last line may still be coming."""
+    return path.read_bytes().rpartition(b"\n")[0].splitlines()
+
+
 class Up:
     """One running `jiesu up`; with JIESU_REDIS__URL in `environment` it attaches to that server and owns none."""
 
@@ -147,7 +152,7 @@ class Up:
     def delivered(self) -> list[str]:
         """Ids of the events in the file destination, line by line."""
         path = self.directory / "delivered.jsonl"
-        return [json.loads(line)["id"] for line in path.read_bytes().splitlines()] if path.exists() else []
+        return [json.loads(line)["id"] for line in whole_lines(path)] if path.exists() else []
 
     def tickets(self) -> dict[str, dict]:
         """Every current ticket by its id, as `jiesu tickets list` prints them."""
@@ -245,8 +250,7 @@ class Role:
 
     def events(self) -> list[dict]:
         """What it logged so far."""
-        lines = self.log.read_text(errors="replace").splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
+        return [json.loads(line) for line in whole_lines(self.log) if line.startswith(b"{")]
 
     def tell(self, *words: str) -> str:
         """An operator's command about this one's data; what it printed."""
@@ -331,8 +335,7 @@ class Site:
 
     def delivered(self) -> list[str]:
         """Ids of the events in the file destination, line by line."""
-        lines = (self.work.directory / "delivered.jsonl").read_bytes().splitlines()
-        return [json.loads(line)["id"] for line in lines]
+        return [json.loads(line)["id"] for line in whole_lines(self.work.directory / "delivered.jsonl")]
 
 
 @pytest.fixture
