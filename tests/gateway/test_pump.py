@@ -150,7 +150,7 @@ async def test_what_is_offered_again_does_not_count_as_slow(planted, line):
 
 
 async def test_what_raises_hangs_or_dies_is_parked_and_the_rest_goes_on(planted, line, valkey):
-    async with line(time_limit=1.0) as running:
+    async with line(time_limit=2.0) as running:
         numbers = await running.put(b"one", b"raise", b"two", b"hang", b"three", b"die", b"reject", b"four")
         rows = await running.until(ended)
     states = [rows[number][:2] for number in numbers]

@@ -41,7 +41,7 @@ def test_nobody_there_is_away() -> None:
 
 
 def test_a_server_that_does_not_answer_is_away(own_valkey: ValkeyServer) -> None:
-    config = RedisConfig(url=f"{own_valkey.url}?socket_timeout=0.2")
+    config = RedisConfig(url=f"{own_valkey.url}?socket_timeout=1")
     with connect(config, Path()) as client:
         client.ping()
         pid = own_valkey.embedded.pid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import smtplib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -50,8 +51,10 @@ class Wire:
         assert (await self.say("DATA")).startswith("354")
 
     async def ended(self) -> bool:
-        """Whether the server closes the connection."""
-        return await asyncio.wait_for(self.reader.read(), HANGS) is not None
+        """Whether the server closes the connection; with a reset if something of ours was on its way."""
+        with contextlib.suppress(ConnectionError):
+            await asyncio.wait_for(self.reader.read(), HANGS)
+        return True
 
 
 async def until(holds: Callable[[], object]) -> None:

@@ -46,7 +46,7 @@ async def test_a_client_that_went_while_we_wrote_finds_its_mail_taken_once(post:
 
 
 async def test_a_silent_client_is_closed(serving: Serving) -> None:
-    post = await serving(idle_timeout=0.05)
+    post = await serving(idle_timeout=1)  # time enough to begin
     async with post.wire() as wire:
         assert await wire.ended()
     async with post.wire() as wire:
@@ -57,7 +57,7 @@ async def test_a_silent_client_is_closed(serving: Serving) -> None:
 
 
 async def test_a_client_that_dribbles_is_closed_when_its_mail_takes_too_long(serving: Serving) -> None:
-    post = await serving(idle_timeout=5, data_timeout=0.2)
+    post = await serving(idle_timeout=HANGS, data_timeout=1)
     async with post.wire() as wire:
         await wire.begin()
         ended = asyncio.create_task(wire.ended())
@@ -159,7 +159,7 @@ def sockets() -> set[str]:
     return found
 
 
-async def test_cancelling_frees_every_socket_within_5_seconds(serving: Serving, host: FakeHost) -> None:
+async def test_cancelling_frees_every_socket_although_accept_never_returns(serving: Serving, host: FakeHost) -> None:
     """One client idle, one in the middle of a mail, one complete mail that accept takes for ever."""
     before, tasks = sockets(), asyncio.all_tasks()
     post = await serving()
