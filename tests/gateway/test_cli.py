@@ -101,7 +101,7 @@ def test_normalize_is_a_command_without_traceback_for_a_name_that_is_not_utf8(tm
     name = os.fsencode(tmp_path) + b"/\xff.json"
     Path(os.fsdecode(name)).write_text('{"text": "here"}', "utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "gateway", "normalize", "web", name], capture_output=True, check=True, timeout=60
+        [sys.executable, "-m", "gateway", "normalize", "web", name], capture_output=True, check=True, timeout=HANGS
     )
     assert json.loads(done.stdout)["text"] == "here"
     assert done.stderr == b""
@@ -200,7 +200,7 @@ def test_a_new_channel_passes_its_own_conformance_tests(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=5 * HANGS,
     )
     assert done.returncode == 0, done.stdout
     assert jiesu("channels", "new", "night_line", "--to", tmp_path).exit_code == 66  # never over existing work

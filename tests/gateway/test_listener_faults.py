@@ -15,6 +15,7 @@ from aiohttp import web
 from gateway.listener import bind
 from normalizer.errors import Fault, Rejected, TryAgain
 from tests.gateway.wire import one, problem, talk, whole_answer
+from tests.ports import free_port
 from tests.waiting import HANGS
 
 Serve = Callable[..., Any]
@@ -174,7 +175,7 @@ async def test_stopping_finishes_what_is_under_way_and_accepts_no_more(serve: Se
     running = await serve(one("GET", "/x", slow))
     under_way = asyncio.create_task(running.client.get("/x"))
     await asyncio.wait_for(arrived.wait(), HANGS)
-    stopping = asyncio.create_task(running.listener.stop(5.0))
+    stopping = asyncio.create_task(running.listener.stop(HANGS))
     while not await refused(running.port):
         await asyncio.sleep(0)
     assert not stopping.done()
@@ -216,8 +217,8 @@ async def test_stopping_gives_up_on_a_handler_that_hangs_at_the_deadline(serve: 
 async def test_serve_runs_until_cancelled_and_frees_its_port(serve: Serve, echo: Any) -> None:
     running = await serve(one("GET", "/x", echo))
     await running.listener.stop()
-    sock = bind(("127.0.0.1", 0))
-    port = sock.getsockname()[1]
+    port = free_port()  # nobody else is given it meanwhile
+    sock = bind(("127.0.0.1", port))
     serving = asyncio.create_task(running.listener.serve(sock, deadline=1.0))
     async with aiohttp.ClientSession() as client:
         assert (await client.get(f"http://127.0.0.1:{port}/x")).status == 200

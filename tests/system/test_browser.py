@@ -29,7 +29,8 @@ async def browser() -> AsyncIterator[Browser]:
         pytest.skip("no Chromium here: .ci/run installs Debian's package `chromium`")
     async with async_playwright() as playwright:
         # Without the sandbox because CI is root; it opens our own pages only.
-        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        started = {"args": ["--no-sandbox"], "timeout": HANGS * 1000}
+        running = await playwright.chromium.launch(executable_path=CHROMIUM, **started)
         yield running
         await running.close()
 
@@ -40,6 +41,7 @@ async def page(browser: Browser, steady: Any) -> Page:
     context = await browser.new_context(
         base_url=steady.base, java_script_enabled=False, locale="zh-CN", viewport=NARROW
     )
+    context.set_default_timeout(HANGS * 1000)
     return await context.new_page()
 
 
@@ -154,6 +156,7 @@ async def test_every_page_is_accessible_and_fits_its_screen(
     context = await browser.new_context(
         base_url=steady.base, bypass_csp=True, locale="zh-CN", viewport={"width": viewport["width"], "height": 740}
     )
+    context.set_default_timeout(HANGS * 1000)
     page = await context.new_page()
     async for name in every_page(page, steady):
         found = await Axe().run(page)
