@@ -30,6 +30,15 @@ from workers.valkey import EmbeddedValkey
 
 __all__ = ["server"]
 Sender = Callable[..., Awaitable[dict]]
+ENVIRONMENT = {
+    # A worker killed in a job leaves its ticket to the schedule: ten seconds later, not two minutes.
+    "JIESU_WORKERS__LEASE": "10",
+    "JIESU_CHANNELS__EMAIL__LISTEN": "127.0.0.1:0",
+    # Tests run beside each other: whoever is nicer than they are may hardly run at all.
+    "JIESU_PUMP__NICE": "0",
+    "JIESU_WORKERS__NICE": "0",
+}
+"""Settings of every line and role."""
 
 
 def submit_form(url: str, fields: dict[str, str]) -> tuple[int, str]:
@@ -52,8 +61,7 @@ class Up:
 
     def __init__(self, directory: Path, **environment: str) -> None:
         self.directory = directory
-        # A worker killed in a job leaves its ticket to the schedule: ten seconds later, not two minutes.
-        self.environment = {"JIESU_WORKERS__LEASE": "10", "JIESU_CHANNELS__EMAIL__LISTEN": "127.0.0.1:0"} | environment
+        self.environment = ENVIRONMENT | environment
         self.base = f"http://127.0.0.1:{(port := free_port())}"
         self._command = [
             sys.executable, "-m", "gateway", "up", "--data-dir", str(directory), "--http", f"127.0.0.1:{port}",
@@ -309,10 +317,8 @@ class Site:
             "JIESU_REDIS__URL": f"redis://127.0.0.1:{self._port}/0",
             "JIESU_SITE__SECRET_FILE": str(home / "secret"),
             "JIESU_AUTH__TOKENS_FILE": str(home / "tokens"),
-            "JIESU_WORKERS__LEASE": "10",
-            "JIESU_CHANNELS__EMAIL__LISTEN": "127.0.0.1:0",
             "JIESU_LOG__FORMAT": "json",
-        }
+        } | ENVIRONMENT
         self.gateways = (Gateway("east", home, environment), Gateway("west", home, environment))
         self.work = Role("work", home, environment, "work")
         self.roles = (*self.gateways, self.work)

@@ -160,7 +160,7 @@ def seconds_to_restart(up: Any, postman: Postman) -> float:
 def test_one_poison_mail_delays_no_other_by_more_than_its_time(make_up):
     """33 mails come before it, 33 while it is tried the first time, 33 while it is tried again in a line of its own."""
     address = somewhere()
-    up = make_up(JIESU_PUMP__TIME_LIMIT=str(LIMIT), JIESU_PUMP__NICE="0", **{LISTEN: address})
+    up = make_up(JIESU_PUMP__TIME_LIMIT=str(LIMIT), **{LISTEN: address})
     up.start()
     postman = Postman(address)
     postman.deliver(letter(999), sender(999))

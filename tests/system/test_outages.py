@@ -19,7 +19,7 @@ pytestmark = pytest.mark.system
 @pytest.fixture
 def line(own_valkey, make_up):
     """A line on a server that the test, and nobody else, stops and starts."""
-    up = make_up(JIESU_REDIS__URL=own_valkey.url, JIESU_WORKERS__NICE="0")  # tests run beside each other
+    up = make_up(JIESU_REDIS__URL=own_valkey.url)
     up.start()
     return up
 
