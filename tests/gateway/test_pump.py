@@ -152,7 +152,7 @@ async def test_what_is_offered_again_does_not_count_as_slow(planted, line):
 async def test_what_raises_hangs_or_dies_is_parked_and_the_rest_goes_on(planted, line, valkey):
     async with line(time_limit=2.0) as running:
         numbers = await running.put(b"one", b"raise", b"two", b"hang", b"three", b"die", b"reject", b"four")
-        rows = await running.until(ended)
+        rows = await running.until(ended, 5 * HANGS)  # seven children one after another, each of which imports a lot
     states = [rows[number][:2] for number in numbers]
     assert [state for state, _ in states] == [
         "queued", "parked", "queued", "parked", "queued", "parked", "parked", "queued",
@@ -206,7 +206,9 @@ async def test_rows_wait_while_the_server_is_away_and_are_offered_again_after_a_
 
 
 async def test_a_server_that_goes_away_is_a_warning_and_its_return_is_none(planted, tmp_path, own_valkey, written):
-    config = Config(data_dir=tmp_path / "data", redis={"url": own_valkey.url}, channels={"planted": {}})
+    config = Config(
+        data_dir=tmp_path / "data", redis={"url": own_valkey.url}, channels={"planted": {}}, pump={"nice": 0}
+    )
     spool = Spool(config.data_dir / "spool", "Asia/Shanghai")
     spool.remember(spool.db, "gateway", "00")
     writer = Writer(spool.db)
