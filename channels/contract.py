@@ -11,29 +11,17 @@ only when `accept` has returned: then it is on disk. It may not know Redis, stor
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from aiohttp import web
 from pydantic import BaseModel
 
+from channels.reply import Delivery, Reply
 from normalizer.ticket import Inbound, Raw, Receipt, ReplyAddress
 
+__all__ = ["Channel", "Delivery", "Handler", "Host", "Reply", "Replying"]
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class Reply(BaseModel, frozen=True):
-    """An answer to a citizen: `operation` names this sending for ever, so that it is never sent twice."""
-
-    operation: str
-    number: str
-    text: str
-
-
-class Delivery(BaseModel, frozen=True):
-    """What became of a reply; `unknown` must be read back before any second try."""
-
-    outcome: Literal["sent", "failed", "unknown", "not_allowed"]
-    reason: str | None = None
 
 
 class Host(Protocol):
@@ -75,4 +63,4 @@ class Replying(Channel, Protocol):
     """A channel that can also carry answers."""
 
     async def reply(self, to: ReplyAddress, message: Reply) -> Delivery:
-        """Send one answer to one address of this channel."""
+        """Send one answer. Raises TryAgain: not sent, or sending it again under the same operation is harmless."""

@@ -180,6 +180,9 @@ class WorkersConfig(Block):
     nice: int = Field(default=5, ge=0, le=19)
     lease: float = Field(default=120, gt=0, description="Seconds a worker owns a ticket; longer than any time-out")
     max_attempts: int = Field(default=10, ge=1, description="Failed attempts after which a delivery is dead")
+    receipts_per_hour: int = Field(
+        default=20, ge=0, description="Receipts sent to one address; beyond: recorded as not allowed"
+    )
 
 
 class AuthConfig(Block):

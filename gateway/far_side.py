@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from typing import Final, NoReturn
 
 import redis
@@ -23,14 +24,17 @@ from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
+from channels.contract import Replying
 from gateway.config import Config
+from gateway.registry import Registry
 from workers.blobs import Blobs
 from workers.connect import connect, connect_async
 from workers.dead import Dead
 from workers.destinations.brake import RedisBrake
 from workers.destinations.registry import build
 from workers.dispatcher import Dispatcher
-from workers.runtime import Runtime, set_runtime
+from workers.quota import Quota
+from workers.runtime import Runtime, Site, set_runtime
 from workers.store import Store
 
 log = structlog.get_logger()
@@ -49,12 +53,29 @@ def build_runtime(config: Config) -> Runtime:
         dead=Dead(client),
         blobs=Blobs(config.data_dir / "blobs"),
         destinations={name: build(name, block, config.data_dir, brake) for name, block in config.destinations.items()},
+        replying=_replying(config),
+        quota=Quota(client, per_hour=config.workers.receipts_per_hour),
+        site=Site(config.site.name, config.public_url),
         lease=config.workers.lease,
         max_attempts=config.workers.max_attempts,
         now=lambda: datetime.now(UTC),
         jitter=random.random,
         runner=asyncio.Runner(),
     )
+
+
+def _replying(config: Config) -> Callable[[str], Replying | None]:
+    """Channels to reply with, each built when it is first needed and never run."""
+
+    @cache
+    def find(name: str) -> Replying | None:
+        block = config.channels.get(name)
+        if block is None:
+            return None
+        channel = Registry().configured(config.model_copy(update={"channels": {name: block}}))[name]
+        return channel if isinstance(channel, Replying) else None
+
+    return find
 
 
 def run_dispatcher(config: Config, ready: Callable[[], None]) -> int:

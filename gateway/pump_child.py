@@ -14,11 +14,12 @@ import sqlite3
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import redis
 
@@ -32,10 +33,13 @@ from gateway.spool_file import is_busy
 from normalizer import identity, normalize
 from normalizer.attachment import describe
 from normalizer.errors import Rejected
-from normalizer.ticket import Attachment, AttachmentRef, BlobRef, Tier
+from normalizer.ticket import Attachment, AttachmentRef, BlobRef, SetAside, Tier, Undelivered
 from workers.blobs import Blobs
 from workers.connect import connect, is_away, reply_code
 from workers.queue import QUEUED, Item, Result, TicketQueue, alone, item
+from workers.returned import Returns
+
+T = TypeVar("T")
 
 PR_SET_PDEATHSIG: Final = 1
 IDLE: Final = 1.0
@@ -59,6 +63,16 @@ class End:
     state: str
     code: str
     detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A row that says that something of ours did not arrive: recorded at its ticket, then set aside."""
+
+    end: End
+    channel: str
+    undelivered: Undelivered
+    at: datetime
 
 
 @dataclass(slots=True)
@@ -91,6 +105,7 @@ class Child:
         self._secret = site_secret(config)
         self._client: redis.Redis = connect(config.redis, config.data_dir)
         self._queue = TicketQueue(self._client, grace=config.workers.lease)
+        self._returns = Returns(self._client, domain=config.site.domain)
         self._run_id = ""
         self._look_again = 0.0
         self._early: dict[int, Early] = {}
@@ -131,18 +146,24 @@ class Child:
     def _try(self, rows: Sequence[Row]) -> None:
         ends: list[End] = []
         items: list[tuple[Row, Item]] = []
+        reports: list[Report] = []
         try:
             for row in rows:
-                outcome = self._conclude(row)
-                if isinstance(outcome, End):
-                    ends.append(outcome)
-                else:
-                    items.append((row, outcome))
+                match self._conclude(row):
+                    case End() as end:
+                        ends.append(end)
+                    case Report() as report:
+                        reports.append(report)
+                    case Item() as one:
+                        items.append((row, one))
         except StorageAway:
             # Wait first: after the answer the gateway may already have sent the next row.
             self._link.wait(IDLE)
             self._link.ask(op="clear", seqs=[row.seq for row in rows])
             return
+        for report in reports:
+            self._insist(partial(self._returns.record, report.channel, report.undelivered, report.at))
+            ends.append(report.end)
         ends += self._enqueue(items)
         ended = {end.seq for end in ends}
         if early := [row.seq for row in rows if row.seq not in ended]:
@@ -154,7 +175,7 @@ class Child:
         ages = [now - datetime.fromisoformat(row.received_at).timestamp() for row, _ in items if row.seq in first]
         self._link.ask(op="finish", ends=[[e.seq, e.state, e.code, e.detail] for e in ends], ages=ages)
 
-    def _conclude(self, row: Row) -> Item | End:
+    def _conclude(self, row: Row) -> Item | Report | End:
         """Parse and normalize one row under the eyes of the gateway's clock."""
         self._slot.enter(row.seq)
         try:
@@ -168,14 +189,16 @@ class Child:
         finally:
             self._slot.enter(0)
 
-    def _item(self, row: Row) -> Item | End:
+    def _item(self, row: Row) -> Item | Report | End:
         channel = self._channels.get(row.channel)
         if channel is None:
             return End(row.seq, "parked", "unknown_channel", "No enabled channel has this name.")
         raw = row.raw(self._blobs.get(row.blob) if row.blob else None)
         inbound = channel.parse(raw)
-        if inbound.set_aside is not None:
-            return End(row.seq, "set_aside", inbound.set_aside.code, inbound.set_aside.detail)
+        if inbound.set_aside is not None and not inbound.threads:
+            end = _set_aside(row.seq, inbound.set_aside)
+            known = inbound.undelivered
+            return Report(end, row.channel, known, raw.received_at) if known is not None else end
         ticket = normalize(
             raw,
             inbound,
@@ -208,33 +231,42 @@ class Child:
         )
 
     def _enqueue(self, waiting: list[tuple[Row, Item]]) -> list[End]:
-        """Send until Redis has taken all but the early; only the script's own codes and WRONGTYPE park."""
+        """Send until Redis has taken all but the early."""
         ends: list[End] = []
         while waiting:
             again: list[tuple[Row, Item]] = []
             away = False
-            for (row, one), result in zip(waiting, self._send([i for _, i in waiting]), strict=True):
-                if result.code in QUEUED:
-                    self._early.pop(row.seq, None)
-                    ends.append(End(row.seq, "queued", result.code))
-                elif result.code == "conflict":
-                    detail = f"{result.ticket_id} was opened by the same id with other content."
-                    ends.append(End(row.seq, "parked", "conflict", detail))
-                elif result.code == "early":
-                    if self._waited_enough(row, one):
-                        again.append((row, alone(one)))
-                elif result.code == "number_taken":
-                    number = self._link.ask(op="renumber", seq=row.seq)["number"]
-                    again.append((row, replace(one, number=number)))
-                elif reply_code(result.ticket_id) not in PARKING:
-                    again.append((row, one))
-                    away = True
-                else:
-                    ends.append(End(row.seq, "parked", "queue_error", result.ticket_id[:200]))
+            for (row, one), result in zip(waiting, self._send([one for _, one in waiting]), strict=True):
+                match self._judge(row, one, result):
+                    case End() as end:
+                        ends.append(end)
+                    case Item() as next_try:
+                        again.append((row, next_try))
+                        away = away or next_try is one
             waiting = again
             if away:
                 self._link.wait(BACK_OFF[-1])
         return ends
+
+    def _judge(self, row: Row, one: Item, result: Result) -> End | Item | None:
+        """What the row's end is, or what is sent next for it: the very same item when Redis is away; None: it is early,
+        and stays in the spool. Only the script's own codes and WRONGTYPE park."""
+        if result.code in QUEUED:
+            self._early.pop(row.seq, None)
+            return End(row.seq, "queued", result.code)
+        if result.code == "conflict":
+            return End(
+                row.seq, "parked", "conflict", f"{result.ticket_id} was opened by the same id with other content."
+            )
+        if result.code == "unopened" and one.aside is not None:
+            return _set_aside(row.seq, one.aside)
+        if result.code == "early":
+            return alone(one) if self._waited_enough(row, one) else None
+        if result.code == "number_taken":
+            return replace(one, number=self._link.ask(op="renumber", seq=row.seq)["number"])
+        if reply_code(result.ticket_id) in PARKING:
+            return End(row.seq, "parked", "queue_error", result.ticket_id[:200])
+        return one
 
     def _waited_enough(self, row: Row, one: Item) -> bool:
         """Whether the request that this message names did not come in time; a new child begins to wait anew."""
@@ -246,12 +278,15 @@ class Child:
         return True
 
     def _send(self, items: Sequence[Item]) -> list[Result]:
-        """One batch; waits for as long as Redis is away. Raises Closed when the gateway goes."""
+        return self._insist(partial(self._queue.enqueue, items))
+
+    def _insist(self, call: Callable[[], T]) -> T:
+        """The answer of the server; waits for as long as it is away. Raises Closed when the gateway goes."""
         failures = 0
         while True:
             try:
                 self._greet()
-                return self._queue.enqueue(items)
+                return call()
             except (redis.RedisError, OSError) as error:
                 self._lost(error)
                 self._link.wait(BACK_OFF[min(failures, len(BACK_OFF) - 1)])
@@ -280,6 +315,10 @@ class Child:
         if facts["run_id"] != self._run_id:
             self._run_id = str(facts["run_id"])
             self._link.ask(op="server", state="here", run_id=self._run_id)
+
+
+def _set_aside(seq: int, aside: SetAside) -> End:
+    return End(seq, "set_aside", aside.code, aside.detail)
 
 
 def _where(error: Exception) -> str:

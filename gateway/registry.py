@@ -116,8 +116,13 @@ def _below(folder: Path | None, config: BaseModel) -> BaseModel:
     """The block with its relative paths below `folder`, as everywhere in config.yaml."""
     if folder is None:
         return config
-    paths = {name: folder / value for name, value in config if isinstance(value, Path)}
-    return config.model_copy(update=paths) if paths else config
+    update: dict[str, Path | BaseModel] = {}
+    for name, value in config:
+        if isinstance(value, Path):
+            update[name] = folder / value
+        elif isinstance(value, BaseModel):
+            update[name] = _below(folder, value)
+    return config.model_copy(update=update) if update else config
 
 
 def _is_channel(kind: Any) -> bool:

@@ -17,7 +17,8 @@ ACCEPTED: Final = "org.jiesu.ticket.accepted.v1"
 FOLLOWED_UP: Final = "org.jiesu.ticket.followed_up.v1"
 DELIVERED: Final = "org.jiesu.ticket.delivered.v1"
 FAILED: Final = "org.jiesu.ticket.delivery_failed.v1"
-TYPES: Final = (ACCEPTED, FOLLOWED_UP, DELIVERED, FAILED)
+NOTIFIED: Final = "org.jiesu.ticket.notified.v1"
+TYPES: Final = (ACCEPTED, FOLLOWED_UP, DELIVERED, FAILED, NOTIFIED)
 
 
 def source(domain: str) -> str:
@@ -84,3 +85,15 @@ class DeliveryOutcome(TicketStep):
     event_id: str = Field(description="The `id` of the event that was, or could not be, delivered")
     at: AwareDatetime
     detail: str | None = Field(default=None, description="Why, for operators; without personal data")
+
+
+class Notified(TicketStep):
+    """Data of `notified`: what became of something that was sent to the citizen. A later one of the same operation
+    overrides it: a report that it did not arrive."""
+
+    operation: str = Field(description="Names this sending for ever, e.g. `receipt`")
+    channel: str = Field(description="The channel that sent it, or would have")
+    outcome: str = Field(description="sent, failed, not_allowed or unknown; a word to come reads as unknown")
+    reason: str | None = Field(default=None, description="Why not sent, for operators; without personal data")
+    reference: str | None = Field(default=None, description="What the channel calls what it sent")
+    at: AwareDatetime

@@ -11,7 +11,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from normalizer.events import ACCEPTED, DELIVERED, FAILED, FOLLOWED_UP, DeliveryOutcome, FollowedUp
+from normalizer.events import ACCEPTED, DELIVERED, FAILED, FOLLOWED_UP, NOTIFIED, DeliveryOutcome, FollowedUp, Notified
 from normalizer.ticket import Ticket
 
 Schema = dict[str, Any]
@@ -31,6 +31,7 @@ _DATA: Final[dict[str, type[BaseModel]]] = {
     FOLLOWED_UP: FollowedUp,
     DELIVERED: DeliveryOutcome,
     FAILED: DeliveryOutcome,
+    NOTIFIED: Notified,
 }
 
 

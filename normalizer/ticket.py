@@ -146,6 +146,10 @@ class Requester(Model):
     confidential: bool = Field(default=False, description="Asked that the accused must not learn who it was")
     language: str | None = Field(default=None, description="BCP 47")
     reply_to: tuple[ReplyAddress, ...] = Field(default=(), description="In order of preference")
+    receipt_to: ReplyAddress | None = Field(
+        default=None,
+        description="Where number and code are sent by ourselves; null: told at once, or no program may answer there",
+    )
 
 
 class Place(Model):
@@ -325,6 +329,15 @@ class SetAside(Model):
     detail: str
 
 
+class Undelivered(Model):
+    """A report that something we sent did not arrive. `reference`: what the channel called it when it was sent
+    (`Delivery.reference`), proved to be ours by the channel that reads the report. `reason`: without personal data."""
+
+    number: Number
+    reference: str
+    reason: str
+
+
 class Inbound(Model):
     """What the source SAID, parsed, nothing concluded.
 
@@ -333,6 +346,7 @@ class Inbound(Model):
     ticket only when one of them belongs to that ticket.
     `digest`: SHA-256 of the canonical content, without transport noise; equal digests are the same content.
     `notes`: how the channel read it where the source left that open; they stand before the normalizer's own.
+    `set_aside`: it opens no ticket, for this reason; with `threads` it may still join one (an out-of-office).
     """
 
     text: str
@@ -353,3 +367,4 @@ class Inbound(Model):
     verified: tuple[Verification, ...] = ()
     notes: tuple[Note, ...] = ()
     set_aside: SetAside | None = None
+    undelivered: Undelivered | None = None

@@ -48,6 +48,11 @@ def cursor(channel: str) -> str:
     return f"jiesu:cursor:{channel}"
 
 
+def replies(address: str) -> str:
+    """What was sent to an address (its digest) in the last hour."""
+    return f"jiesu:replies:{address}"
+
+
 def script(name: str) -> str:
     """The source of `workers/scripts/<name>.lua`."""
     return (files("workers") / "scripts" / f"{name}.lua").read_text(encoding="utf-8")

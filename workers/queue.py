@@ -14,10 +14,10 @@ import redis
 
 from normalizer import events
 from normalizer.identity import ticket_id as id_of
-from normalizer.ticket import Inbound, Note, Raw, Speaker, Ticket, Turn
+from normalizer.ticket import Inbound, Note, Raw, SetAside, Speaker, Ticket, Turn
 from workers import keys
 
-Code = Literal["opened", "appended", "completed", "known", "conflict", "number_taken", "early", "error"]
+Code = Literal["opened", "appended", "completed", "known", "conflict", "number_taken", "early", "unopened", "error"]
 QUEUED: Final[frozenset[str]] = frozenset({"opened", "appended", "completed", "known"})
 
 STRANGER = Note(
@@ -35,9 +35,11 @@ UNKNOWN_NUMBER = Note(
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One submission in the pieces that the batch script joins. All pieces are UTF-8 JSON fragments."""
+    """One submission in the pieces that the batch script joins. All pieces are UTF-8 JSON fragments. `aside`: why it
+    opens no ticket, for what may only join one."""
 
     ticket_id: str
+    aside: SetAside | None
     digest: bytes
     number: str
     code: str
@@ -53,14 +55,16 @@ class Item:
     def arguments(self) -> list[str | bytes | int]:
         """In the order in which the script takes them."""
         return [
-            self.ticket_id, self.digest, self.number, self.code, self.tier, self.opened, self.doc, self.stranger,
-            self.followed, self.message, len(self.threads), *self.threads, len(self.senders), *self.senders,
+            self.ticket_id, 0 if self.aside else 1, self.digest, self.number, self.code, self.tier, self.opened,
+            self.doc, self.stranger, self.followed, self.message,
+            len(self.threads), *self.threads, len(self.senders), *self.senders,
         ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of an item, and the ticket it now belongs to (for `error`: the server's words)."""
+    """What became of an item, and the ticket it now belongs to (for `error`: the server's words). `unopened`: nothing
+    was done, because it belongs to no ticket and opens none."""
 
     code: Code
     ticket_id: str
@@ -86,6 +90,7 @@ def item(ticket: Ticket, inbound: Inbound, *, code: str, domain: str) -> Item:
     source = events.source(domain)
     return Item(
         ticket_id=ticket.ticket_id,
+        aside=inbound.set_aside,
         digest=inbound.digest.encode(),
         number=ticket.number,
         code=code,

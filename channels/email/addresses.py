@@ -22,6 +22,7 @@ _TOKEN: Final = re.compile(
 )
 _ROUTE: Final = re.compile(r"^@[^:]*:")
 _BLANKS: Final = re.compile(r"\s+")
+_DOT_ATOM: Final = re.compile(r"[^\s\"(),:;<>@\[\]\\]+")
 _ENCODED: Final = re.compile(r"^\s*(?:=\?[^\s?]+\?[bBqQ]\?[^?]*\?=\s*)+$")
 
 
@@ -41,10 +42,22 @@ class _Entry:
     comments: list[str]
     angle: str | None = None
     has_at: bool = False
+    quoted: str = ""  # the quoted string that was read just before
 
     def say(self, words: str) -> None:
         self.phrase.append(words)
         self.has_at = self.has_at or "@" in words
+
+    def say_quoted(self, words: str) -> None:
+        self.say(words)
+        self.quoted = words
+
+    def say_bare(self, words: str) -> None:
+        """What follows a quoted string at once with an @ makes it a local part (RFC 5322 3.4.1), not a name."""
+        if words.startswith("@") and self.quoted and not _DOT_ATOM.fullmatch(self.quoted):
+            self.angle = _local(self.quoted) + words.split()[0]
+        self.say(words)
+        self.quoted = ""
 
     def address(self) -> Address | None:
         phrase = "".join(self.phrase)
@@ -75,7 +88,7 @@ def _entries(text: str) -> Iterator[Address]:
     tokens = iter(_TOKEN.findall(text))
     for mark in tokens:
         if mark == '"':
-            entry.say(_until(tokens, '"'))
+            entry.say_quoted(_until(tokens, '"'))
         elif mark == "(":
             entry.comments.append(_comment(tokens))
         elif mark == "<":
@@ -87,7 +100,7 @@ def _entries(text: str) -> Iterator[Address]:
         elif mark == ":" and not entry.has_at:
             entry = _Entry([], [])  # a group's name
         elif mark not in (">", ")"):
-            entry.say(mark[1:] if mark.startswith("\\") and len(mark) > 1 else mark)
+            entry.say_bare(mark[1:] if mark.startswith("\\") and len(mark) > 1 else mark)
     if (address := entry.address()) is not None:
         yield address
 
@@ -111,9 +124,18 @@ def _angle(tokens: Iterator[str]) -> str:
             break
         if mark == "(":
             _comment(tokens)
-        elif mark not in ("<", '"'):
+        elif mark == '"':
+            held.append(_local(_until(tokens, '"')))
+        elif mark != "<":
             held.append(mark)
     return "".join(held)
+
+
+def _local(quoted: str) -> str:
+    """A quoted local part as it must be written: without its quotes only where it means the same without them."""
+    if not quoted or _DOT_ATOM.fullmatch(quoted) or "@" in quoted:
+        return quoted
+    return '"' + quoted.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _comment(tokens: Iterator[str]) -> str:
@@ -128,5 +150,8 @@ def _comment(tokens: Iterator[str]) -> str:
 
 def _address(name: str, address: str) -> Address | None:
     shown = _BLANKS.sub(" ", headers.one_line(headers.words(name[:LENGTH_MAX]))).strip("'\" ")
-    bare = headers.one_line(headers.words(_BLANKS.sub("", address[:LENGTH_MAX]))).strip("'\"<>")
+    cut = address[:LENGTH_MAX].strip()
+    if cut.startswith('"') and '"@' in cut:  # blanks belong to a quoted local part
+        return Address(shown, headers.one_line(cut))
+    bare = headers.one_line(headers.words(_BLANKS.sub("", cut))).strip("'\"<>")
     return Address(shown, bare) if shown or bare else None

@@ -5,6 +5,7 @@ Pure, and cheap: it runs before a mail is accepted. May not decode anything: tha
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from channels.email import headers, structure
@@ -19,6 +20,8 @@ _AUTHORED: Final = frozenset(
     b"from sender reply-to to cc subject date message-id in-reply-to references mime-version content-type "
     b"content-transfer-encoding content-disposition content-id auto-submitted".split()
 )
+
+_NAME: Final = re.compile(r"message:(?P<id>[^\s<>@\"(),;\\]+@[^\s<>@\"(),;\\]+):[0-9a-f]{64}")
 
 
 def source_id(content: bytes) -> tuple[str, str]:
@@ -35,6 +38,13 @@ def source_id(content: bytes) -> tuple[str, str]:
     digest = identity.content_digest(*(part for pair in authored for part in pair), _body(content[start:]))
     given = next((value for name, value in pairs if name == b"message-id" and value), b"")
     return (f"message:{_printable(given)}:{digest}" if given else f"content:{digest}"), digest
+
+
+def message_id_of(source_id: str) -> str | None:
+    """The message id, without brackets, in a name made by `source_id`: what an answer hangs itself below. None where
+    there was none, where it may have been cut, and where it is nothing that a field of ours could hold."""
+    found = _NAME.fullmatch(source_id) if source_id.isascii() and source_id.isprintable() else None
+    return found["id"] if found is not None and len(found["id"]) < ID_MAX else None
 
 
 def _canonical(field: bytes) -> tuple[bytes, bytes]:

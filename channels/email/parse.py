@@ -8,15 +8,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from channels.email.automatic import Automatic, judge
+from channels.email.automatic import Automatic, Kind, judge
 from channels.email.digest import source_id
+from channels.email.dsn import read_report
 from channels.email.message import Mail, read
 from channels.email.quotes import Trimmed, trim
-from channels.email.threads import senders_of, threads_of
-from normalizer.ticket import TEXT_MAX, Flag, Inbound, Note, Raw, ReplyAddress, Requester, SetAside
+from channels.email.threads import reference_of, senders_of, sent_by_us, threads_of
+from normalizer.errors import Rejected
+from normalizer.ticket import (
+    TEXT_MAX,
+    Attachment,
+    Flag,
+    Inbound,
+    Note,
+    Raw,
+    ReplyAddress,
+    Requester,
+    SetAside,
+    Undelivered,
+)
 
 CHANNEL: Final = "email"
 SUBJECT_MAX: Final = 300
+NOTHING: Final = frozenset({"not_a_mail", "empty_mail"})
+"""Codes of `read` that say that nobody said anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +44,18 @@ class Site:
 
 
 def parse(raw: Raw, site: Site) -> Inbound:
-    """What the writer of the mail said; a report or an answer about our own mail is set aside, with its reason.
+    """What the writer of the mail said. A report or an answer about our own mail is set aside, with its reason; so is
+    what is no mail or has nothing in it: it is kept and listed, and there is nothing to put right.
 
     Raises:
-        Rejected: it is no mail, or nothing is in it.
+        Rejected: `too_large` or `too_many_parts`.
     """
-    mail = read(raw)
+    try:
+        mail = read(raw)
+    except Rejected as refused:
+        if refused.code not in NOTHING:
+            raise
+        return Inbound(text="", digest=_digest(raw), set_aside=SetAside(code=refused.code, detail=refused.detail))
     writer = (mail.from_.address if mail.from_ else "") or None
     automatic = judge(
         mail.header,
@@ -44,18 +65,25 @@ def parse(raw: Raw, site: Site) -> Inbound:
         text=mail.text,
     )
     trimmed = trim(mail.text)
+    aside = _aside(automatic)
+    joins = aside is None or (automatic is not None and automatic.kind is Kind.AUTO_REPLY)
     return Inbound(
         text=_said(mail, trimmed)[:TEXT_MAX],
-        digest=raw.meta.get("digest") or source_id(raw.body)[1],
+        digest=_digest(raw),
         title=mail.subject[:SUBJECT_MAX] or None,
-        requester=_requester(mail, writer),
-        attachments=mail.attachments,
-        threads=_threads(mail, site),
+        requester=_requester(mail, writer, automatic),
+        attachments=_files(mail),
+        threads=_threads(mail, site) if joins else (),
         senders=senders_of(writer),
         flags=(Flag.AUTOMATED,) if automatic is not None and automatic.is_machine else (),
         notes=(*mail.notes, *_notes(trimmed, automatic)),
-        set_aside=_aside(automatic),
+        set_aside=aside,
+        undelivered=_undelivered(raw, site) if automatic is not None and automatic.kind is Kind.BOUNCE else None,
     )
+
+
+def _digest(raw: Raw) -> str:
+    return raw.meta.get("digest") or source_id(raw.body)[1]
 
 
 def _said(mail: Mail, trimmed: Trimmed) -> str:
@@ -66,13 +94,37 @@ def _said(mail: Mail, trimmed: Trimmed) -> str:
     return trimmed.text or mail.text or mail.subject
 
 
-def _requester(mail: Mail, writer: str | None) -> Requester:
+def _files(mail: Mail) -> tuple[Attachment, ...]:
+    """What the writer sent along: a signature is worth something beside the original only. Alone it is all there is."""
+    sent = tuple(one for one in mail.attachments if one not in mail.wrapping)
+    return sent if sent or mail.text.strip() else mail.attachments
+
+
+def _requester(mail: Mail, writer: str | None, automatic: Automatic | None) -> Requester:
+    """A person may be answered where he wishes; a program answers only where the mail came from, as far as the
+    transport knows, and never a program (RFC 3834, sections 2 and 4)."""
     answer_to = [one.address for one in mail.reply_to if one.address] or ([writer] if writer else [])
+    receipt_to = mail.envelope_from or writer if automatic is None else None
     return Requester(
         name=mail.from_.name or None if mail.from_ else None,
         email=writer,
         reply_to=tuple(ReplyAddress(channel=CHANNEL, address=address) for address in answer_to[:1]),
+        receipt_to=ReplyAddress(channel=CHANNEL, address=receipt_to) if receipt_to else None,
     )
+
+
+def _undelivered(raw: Raw, site: Site) -> Undelivered | None:
+    """What a report says of a message that we sent (RFC 3464): only `failed` is an end, a delay is not. An id that we
+    did not sign may be forged, and marks nothing."""
+    report = read_report(raw.body)
+    if report is None or report.message_id is None or not report.failed or site.secret is None:
+        return None
+    domains = {address.rpartition("@")[2] for address in site.addresses}
+    ours = sent_by_us(report.message_id, domains, site.secret)
+    if ours is None:
+        return None
+    reason = f"bounced_{report.failed[0].status or 'unknown'}"
+    return Undelivered(number=ours[0], reference=reference_of(report.message_id), reason=reason)
 
 
 def _threads(mail: Mail, site: Site) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from typing import Final
 
 from normalizer.identity import is_number
 
+NUMBER_MAX: Final = 24
+"""Digits of a ticket number at most."""
 _MAC_LENGTH: Final = 16  # base32 characters = 80 bits
 _OPERATION_LENGTH: Final = 13  # base32 characters that stand for the name of a sending
 _LOCAL_MAX: Final = 64  # octets, RFC 5321 section 4.5.3.1.1
@@ -64,6 +66,11 @@ def message_id(number: str, operation: str, domain: str, secret: bytes) -> str:
     """
     token = operation_token(operation)
     return f"<{number}.{token}.{_mac('message', f'{number}.{token}', domain.lower(), secret)}@{domain.lower()}>"
+
+
+def reference_of(given: str) -> str:
+    """What a message of ours is called in the books: its id without brackets, in one case."""
+    return given.strip().strip("<>").lower()
 
 
 def operation_token(operation: str) -> str:
@@ -123,7 +130,7 @@ def message_key(given: str) -> str:
 def senders_of(from_address: str | None) -> tuple[str, ...]:
     """The sender keys of a mail: `email:<address in lower case>`, nothing when it has no usable sender."""
     address = (from_address or "").strip().strip("<>").lower()
-    return (f"email:{address}",) if "@" in address.strip("@") else ()
+    return (f"email:{address}",) if "@" in address.strip("@") and len(address.split()) == 1 else ()
 
 
 def subject_tag(number: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from normalizer import Note, Speaker, Ticket, Turn, events, schema
-from normalizer.events import DeliveryOutcome, FollowedUp
+from normalizer.events import DeliveryOutcome, FollowedUp, Notified
 
 FOLDER = Path(__file__).parents[2] / "normalizer/schemas"
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -50,6 +50,9 @@ def every_event(ticket_of: Callable[..., Ticket]) -> dict[str, dict[str, Any]]:
         events.FOLLOWED_UP: followed,
         events.DELIVERED: outcome,
         events.FAILED: outcome.model_copy(update={"detail": "HTTP 410"}),
+        events.NOTIFIED: Notified(
+            **STEP, operation="receipt", channel="email", outcome="sent", reference="a.b", at=NOW
+        ),
     }
     return {type: envelope(type, document.model_dump(mode="json")) for type, document in data.items()}
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from normalizer import identity, normalize
-from normalizer.ticket import Flag, Inbound, Raw, Tier, Urgency
+from normalizer.ticket import Flag, Inbound, Raw, Requester, SetAside, Tier, Urgency
 from tests.workers.owners import opened, short_places
 from tests.workers.servers import server
 from workers.queue import Item, TicketQueue, item
@@ -17,6 +17,7 @@ __all__ = ["opened", "server", "short_places"]
 
 RECEIVED = datetime(2026, 1, 15, 2, 30, tzinfo=UTC)
 SECRET = b"the secret of a site in a test"
+NOBODY = Requester()
 MakeItem = Callable[..., Item]
 
 
@@ -32,6 +33,8 @@ def make_item() -> MakeItem:
         senders: tuple[str, ...] = (),
         tier: Tier | None = None,
         flags: tuple[Flag, ...] = (),
+        requester: Requester = NOBODY,
+        set_aside: SetAside | None = None,
     ) -> Item:
         body = text.encode()
         raw = Raw(channel="web", source_id=source_id, received_at=RECEIVED, body=body, content_type="text/plain")
@@ -41,6 +44,8 @@ def make_item() -> MakeItem:
             threads=threads,
             senders=senders,
             flags=flags,
+            requester=requester,
+            set_aside=set_aside,
         )
         number = identity.number(RECEIVED.date(), 0, sequence)
         ticket = normalize(raw, inbound, number=number)

@@ -5,64 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from redis.asyncio import Redis
 
+from tests.workers.turns import NOW, Receiver, build, client
 from workers import keys
-from workers.blobs import Blobs
-from workers.connect import connect_async
-from workers.dead import Dead
 from workers.delivery import deliver
-from workers.destinations.contract import Delivered, Disabled, Event, Outcome, Refused, TryLater
-from workers.runtime import Runtime
-from workers.store import Store
+from workers.destinations.contract import Delivered, Disabled, Refused, TryLater
 
-NOW = datetime(2026, 1, 15, 4, 0, tzinfo=UTC)
-
-
-@dataclass
-class Receiver:
-    """A downstream system that answers as it is told; its last answer stays."""
-
-    name: str
-    answers: list[Outcome] = field(default_factory=lambda: [Delivered()])
-    had: list[Event] = field(default_factory=list)
-    meanwhile: Callable[[], None] = lambda: None
-
-    async def deliver(self, event: Event) -> Outcome:
-        self.had.append(event)
-        self.meanwhile()
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-
-    async def close(self) -> None: ...
-
-
-@pytest.fixture
-async def client(valkey) -> AsyncIterator[Redis]:
-    async with connect_async(valkey.config, valkey.directory) as client:
-        yield client
-
-
-@pytest.fixture
-def build(client, tmp_path):
-    def make(*receivers: Receiver, now: datetime = NOW) -> Runtime:
-        return Runtime(
-            store=Store(client, domain="hotline.example"),
-            dead=Dead(client),
-            blobs=Blobs(tmp_path),
-            destinations={r.name: r for r in receivers},
-            lease=60,
-            max_attempts=3,
-            now=lambda: now,
-            jitter=lambda: 0.0,
-            runner=None,
-        )
-
-    return make
+__all__ = ["build", "client"]
 
 
 async def test_a_delivery_is_recorded_and_the_ticket_leaves_the_schedule(valkey, queue, make_item, build):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from normalizer import identity
 from normalizer.events import FollowedUp
-from normalizer.ticket import Flag, Ticket, Tier
+from normalizer.ticket import Flag, SetAside, Ticket, Tier
 from workers import keys
 from workers.connect import connect_async
 from workers.queue import TicketQueue, alone
@@ -355,3 +355,33 @@ def test_documents_pass_byte_for_byte(valkey, queue, make_item):
     assert event["data"]["text"] == text
     assert event["data"]["conversation"] == []
     assert identity.is_number(event["data"]["number"])
+
+
+OUT_OF_OFFICE = SetAside(code="auto_reply", detail="Auto-Submitted")
+
+
+def test_what_opens_no_ticket_may_join_one(valkey, queue, make_item):
+    one = make_item("a")
+    later = make_item(
+        "b", "我在休假", sequence=2, threads=(f"number:{one.number}",), senders=(f"code:{one.code}",),
+        set_aside=OUT_OF_OFFICE,
+    )  # fmt: skip
+    queue.enqueue([one])
+    assert [(r.code, r.ticket_id) for r in queue.enqueue([later, later])] == [
+        ("appended", one.ticket_id),
+        ("known", one.ticket_id),
+    ]
+
+
+def test_what_opens_no_ticket_and_joins_none_leaves_nothing_behind(valkey, queue, make_item):
+    one = make_item("a", threads=("email:x",), senders=("email:a@b.example",), set_aside=OUT_OF_OFFICE)
+    before = valkey.client().dbsize()
+    assert [r.code for r in queue.enqueue([one])] == ["unopened"]
+    assert valkey.client().dbsize() == before
+
+
+def test_a_strangers_automatic_answer_opens_no_ticket_either(valkey, queue, make_item):
+    one = make_item("a")
+    other = make_item("b", sequence=2, threads=(f"number:{one.number}",), set_aside=OUT_OF_OFFICE)
+    queue.enqueue([one])
+    assert [r.code for r in queue.enqueue([other])] == ["unopened"]

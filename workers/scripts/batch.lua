@@ -1,5 +1,5 @@
 #!lua
--- Puts a batch of submissions on the queue: each is opened, appended, completed, known, early, refused, on its own.
+-- Puts a batch of submissions on the queue: each is opened, appended, completed, known, early, unopened, refused, on its own.
 -- KEYS: jiesu:tickets, jiesu:events, jiesu:due, jiesu:immediate.   ARGV: grace (s), number of items, then the fields of each item.
 -- Documents arrive as bytes and are only joined here: cjson would turn [] into {} and round numbers.
 -- Every item is checked before its first write; `entry` is written last, so its presence means "complete".
@@ -160,6 +160,7 @@ local function put(item)
     return { 'appended', grown }
   end
   if early then return { 'early', item.id } end
+  if item.opens == '0' then return { 'unopened', item.id } end
   open(item, stranger)
   return { 'opened', item.id }
 end
@@ -172,7 +173,7 @@ local grace = tonumber(take())
 local results = {}
 for i = 1, tonumber(take()) do
   local item = {
-    grace = grace, id = take(), digest = take(), number = take(), code = take(), tier = take(),
+    grace = grace, id = take(), opens = take(), digest = take(), number = take(), code = take(), tier = take(),
     opened = take(), doc = take(), stranger = take(), followed = take(), message = take(),
     threads = take_list(), senders = take_list(),
   }

@@ -56,3 +56,20 @@ def test_any_field_gives_names_and_addresses_in_one_line(value: str) -> None:
     for one in read(value):
         assert one.name or one.address
         assert not set("\r\n") & set(one.name + one.address)
+
+
+@pytest.mark.parametrize(
+    ("field", "address"),
+    [
+        ('<"john doe"@home.example>', '"john doe"@home.example'),
+        ('"john doe"@home.example', '"john doe"@home.example'),
+        ('John <"john doe"@home.example>', '"john doe"@home.example'),
+        ('<"a\\"b c"@home.example>', '"a\\"b c"@home.example'),
+        ('<"john.doe"@home.example>', "john.doe@home.example"),
+        ('"John Doe" <doe@home.example>', "doe@home.example"),
+        ('"doe@home.example" <doe@home.example>', "doe@home.example"),
+        ('"Doe"@home.example', "Doe@home.example"),
+    ],
+)
+def test_a_quoted_local_part_is_never_somebody_elses_address(field, address):
+    assert [one.address for one in read(field)] == [address]

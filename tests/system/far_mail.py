@@ -1,0 +1,70 @@
+"""The mail server that takes what a running line sends, and keeps it: the citizens' mailboxes."""
+
+from __future__ import annotations
+
+import email
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.policy import default
+from typing import Any, cast
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from tests.ports import free_port
+from tests.waiting import HANGS
+
+RELAY = "JIESU_CHANNELS__EMAIL__RELAY"
+
+
+@dataclass(frozen=True)
+class Letter:
+    """As it came: `sender` is empty for the null sender."""
+
+    sender: str
+    recipient: str
+    message: EmailMessage
+
+    def __getitem__(self, field: str) -> str:
+        return str(self.message[field])
+
+    @property
+    def text(self) -> str:
+        part = self.message.get_body(("plain",))
+        assert part is not None
+        return str(part.get_content())
+
+
+class FarMail:
+    """At `address`, from `served` on."""
+
+    def __init__(self) -> None:
+        self.address = f"127.0.0.1:{free_port()}"
+        self._letters: list[Letter] = []
+        self._lock = threading.Lock()
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        content = cast(bytes, envelope.content)
+        message = cast(EmailMessage, email.message_from_bytes(content, policy=cast(Any, default)))
+        with self._lock:
+            sender = (envelope.mail_from or "").strip("<>")
+            self._letters += [Letter(sender, to, message) for to in envelope.rcpt_tos]
+        return "250 2.0.0 Ok"
+
+    def letters(self, recipient: str | None = None) -> list[Letter]:
+        """What came, for one address or for all."""
+        with self._lock:
+            return [letter for letter in self._letters if recipient in (None, letter.recipient)]
+
+    @contextmanager
+    def served(self) -> Iterator[FarMail]:
+        host, _, port = self.address.rpartition(":")
+        controller = Controller(self, hostname=host, port=int(port), ready_timeout=HANGS)
+        controller.start()
+        try:
+            yield self
+        finally:
+            controller.stop()

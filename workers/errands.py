@@ -1,0 +1,58 @@
+"""What is outstanding for a ticket, as errands: each is tried by itself, and its end is one recorded step.
+
+May not know what kinds of errand there are, and may not schedule: workers/delivery.py does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from workers.destinations.contract import TryLater
+from workers.store import Record, Step
+
+if TYPE_CHECKING:
+    from workers.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an errand came to its end. `word`: for the counter; `dead`: why it is listed among the dead, if it is."""
+
+    word: str
+    reason: str | None = None
+    dead: str | None = None
+    reference: str | None = None
+
+
+class Errand(Protocol):
+    """One thing to be done for a ticket. `name` keeps its tries and its next turn apart from those of others."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def counter(self) -> str:
+        """Of the counter of its outcomes, without the outcome."""
+
+    @property
+    def subject(self) -> str:
+        """What the dead list names when it is given up: the event or the sending."""
+
+    async def run(self, runtime: Runtime) -> Ended | TryLater:
+        """Try it once. Raises redis.RedisError only: Redis is away."""
+
+    def step(self, runtime: Runtime, ended: Ended, record: Record, rest: Sequence[Errand]) -> Step:
+        """The step that records its end at the ticket as it is now; `rest`: what is outstanding besides."""
+
+
+def tries(record: Record, name: str) -> int:
+    """Failed attempts so far."""
+    return int(record.fields.get(f"tries:{name}", 0))
+
+
+def waiting(record: Record, errands: Sequence[Errand], now: float) -> Mapping[str, float]:
+    """Errands that may not be tried before a moment to come (unix seconds)."""
+    moments = {errand.name: float(record.fields.get(f"next:{errand.name}", 0)) for errand in errands}
+    return {name: moment for name, moment in moments.items() if moment > now}
