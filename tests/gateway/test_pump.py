@@ -21,6 +21,7 @@ from gateway.writer import Writer
 from normalizer.errors import TryAgain
 from normalizer.identity import ticket_id
 from normalizer.ticket import Raw
+from tests.waiting import HANGS
 from workers import keys
 
 PLANTED = """
@@ -87,7 +88,7 @@ class Line:
 
         return await self.writer.submit(read)
 
-    async def until(self, done: Callable[[dict], bool], seconds: float = 30) -> dict:
+    async def until(self, done: Callable[[dict], bool], seconds: float = HANGS) -> dict:
         async with asyncio.timeout(seconds):
             while not done(rows := await self.rows()):
                 await asyncio.sleep(0.05)
@@ -149,9 +150,9 @@ async def test_what_is_offered_again_does_not_count_as_slow(planted, line):
 
 
 async def test_what_raises_hangs_or_dies_is_parked_and_the_rest_goes_on(planted, line, valkey):
-    async with line(time_limit=1.0) as running:
+    async with line(time_limit=2.0) as running:
         numbers = await running.put(b"one", b"raise", b"two", b"hang", b"three", b"die", b"reject", b"four")
-        rows = await running.until(ended)
+        rows = await running.until(ended, 5 * HANGS)  # seven children one after another, each of which imports a lot
     states = [rows[number][:2] for number in numbers]
     assert [state for state, _ in states] == [
         "queued", "parked", "queued", "parked", "queued", "parked", "parked", "queued",
@@ -205,7 +206,9 @@ async def test_rows_wait_while_the_server_is_away_and_are_offered_again_after_a_
 
 
 async def test_a_server_that_goes_away_is_a_warning_and_its_return_is_none(planted, tmp_path, own_valkey, written):
-    config = Config(data_dir=tmp_path / "data", redis={"url": own_valkey.url}, channels={"planted": {}})
+    config = Config(
+        data_dir=tmp_path / "data", redis={"url": own_valkey.url}, channels={"planted": {}}, pump={"nice": 0}
+    )
     spool = Spool(config.data_dir / "spool", "Asia/Shanghai")
     spool.remember(spool.db, "gateway", "00")
     writer = Writer(spool.db)
@@ -213,7 +216,7 @@ async def test_a_server_that_goes_away_is_a_warning_and_its_return_is_none(plant
     tasks = [asyncio.create_task(writer.run()), asyncio.create_task(pump.run())]
 
     async def until(state: str) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANGS):
             while pump.server_state != state:
                 await asyncio.sleep(0.05)
 
@@ -239,7 +242,7 @@ async def test_a_child_whose_spool_is_broken_ends_is_logged_and_started_again(pl
         await running.until(ended)
         await running.writer.submit(lambda db: db.execute("ALTER TABLE submission RENAME TO hidden"))
         running.pump.ring()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANGS):
             while "pump_child_ended" not in written.text:
                 await asyncio.sleep(0.05)
         await running.writer.submit(lambda db: db.execute("ALTER TABLE hidden RENAME TO submission"))

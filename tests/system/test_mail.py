@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.system.desk import wait_until
 from tests.system.postman import LISTEN, Postman, opened, row, somewhere
+from tests.waiting import HANGS, wait_until
 from workers.destinations.file_index import repeats
 
 pytestmark = pytest.mark.system
@@ -81,7 +81,7 @@ class Storm:
         finally:
             for postman in self._postmen:
                 postman.hang_up()
-        wait_until(self._up.settled, 60 + count / 10, "settled")
+        wait_until(self._up.settled, "settled", HANGS + count / 4)
         self._ends_well(count, kills, time.monotonic() - started)
 
     def _part(self, letters: range) -> None:
@@ -105,8 +105,8 @@ class Storm:
         role = TARGETS[self.kills.total() % len(TARGETS)]
         count = (lambda: len(self.numbers)) if role == "gateway" else (lambda: self._up.counts().get("queued", 0))
         enough = count() + more
-        wait_until(lambda: count() >= enough, 60, "mails go on")
-        wait_until(lambda: self._up.kill(role), 20, f"a {role} to kill")
+        wait_until(lambda: count() >= enough, "mails go on")
+        wait_until(lambda: self._up.kill(role), f"a {role} to kill")
         self.kills[role] += 1
 
     def _ends_well(self, count: int, kills: int, seconds: float) -> None:
@@ -153,29 +153,29 @@ def seconds_to_restart(up: Any, postman: Postman) -> float:
     """How long a mail waits when the pump's process has just died, on this machine as busy as it is."""
     assert up.kill("pump")
     number, began = postman.deliver(letter(1_000), sender(1_000)), time.time()
-    wait_until(lambda: row(up, number)[0] == "queued", 30, "a new process has come up")
+    wait_until(lambda: row(up, number)[0] == "queued", "a new process has come up")
     return time.time() - began
 
 
 def test_one_poison_mail_delays_no_other_by_more_than_its_time(make_up):
     """33 mails come before it, 33 while it is tried the first time, 33 while it is tried again in a line of its own."""
     address = somewhere()
-    up = make_up(JIESU_PUMP__TIME_LIMIT=str(LIMIT), JIESU_PUMP__NICE="0", **{LISTEN: address})
+    up = make_up(JIESU_PUMP__TIME_LIMIT=str(LIMIT), **{LISTEN: address})
     up.start()
     postman = Postman(address)
     postman.deliver(letter(999), sender(999))
-    wait_until(lambda: up.counts()["queued"] == 1, 30, "everything is up")
+    wait_until(lambda: up.counts()["queued"] == 1, "everything is up")
     restart = seconds_to_restart(up, postman)
     poisoned, taken = "", {}
     for n in range(99):
         if n == 33:
             poisoned = postman.deliver(poison(), "many@home.example")
         if n == 66:
-            wait_until(lambda: up.counts()["queued"] == 2 + len(taken), 60, "those around it are queued")
+            wait_until(lambda: up.counts()["queued"] == 2 + len(taken), "those around it are queued")
         taken[postman.deliver(letter(n), sender(n))] = time.time()
     postman.hang_up()
     assert row(up, poisoned)[0] == "received", "it is still being tried"
-    wait_until(lambda: not up.counts()["in_flight"], 60, "all have ended")
+    wait_until(lambda: not up.counts()["in_flight"], "all have ended")
     waits = {number: at - taken[number] for at, ticket in opened(up) if (number := ticket["number"]) in taken}
     assert waits.keys() == taken.keys(), "every other mail is a ticket"
     assert (up.counts()["queued"], row(up, poisoned)) == (101, ("parked", "crashed"))

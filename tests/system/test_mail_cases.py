@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from channels.email import threads
-from tests.system.desk import wait_until
 from tests.system.postman import HOTLINE, LISTEN, Postman, opened, row, somewhere
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 FOLLOWED_UP = "org.jiesu.ticket.followed_up.v1"
@@ -35,7 +35,7 @@ class Box:
     def send(self, mail: bytes, sender: str) -> str:
         """Its number, once it has come to its end."""
         number = self.postman.deliver(mail, sender)
-        wait_until(lambda: row(self.up, number)[0] != "received", 30, "its end")
+        wait_until(lambda: row(self.up, number)[0] != "received", "its end")
         return number
 
     def ticket(self, number: str) -> dict[str, Any]:
@@ -267,7 +267,7 @@ def test_7_nul_and_bytes_that_are_no_utf_8_leave_the_rest_readable(box):
 
 
 def test_nothing_of_all_this_is_parked_and_the_counters_add_up(box):
-    wait_until(box.up.settled, 30, "settled")
+    wait_until(box.up.settled, "settled")
     counts = box.up.counts()
     assert (counts["parked"], counts["in_flight"]) == (0, 0)
     assert counts["received"] == counts["queued"] + counts["set_aside"] > 0

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from tests.channels.email.dovecot import MARKED, Dovecot, Mailbox
-from tests.system.desk import wait_until
 
 pytestmark = pytest.mark.system
 TARGETS = ("gateway", "gateway", "pump", "gateway", "valkey", "gateway")
@@ -72,8 +71,8 @@ class Storm:
             if self.kills.total() == kills // 2:
                 self._mailbox.dovecot.stop()
                 self._mailbox.dovecot.start()
-        wait_until(self._all_marked, 60, "every mail is marked as taken")
-        wait_until(self._up.settled, 60 + count / 10, "settled")
+        wait_until(self._all_marked, "every mail is marked as taken")
+        wait_until(self._up.settled, "settled", 60 + count / 10)
 
     def _arrive(self, letters: Iterable[int]) -> None:
         for n in letters:
@@ -84,8 +83,8 @@ class Storm:
     def _kill(self, enough: int) -> None:
         """Once so many have been taken: the rest of the part arrives or waits meanwhile."""
         role = TARGETS[self.kills.total() % len(TARGETS)]
-        wait_until(lambda: self._up.counts().get("received", 0) >= enough, 60, "mails are taken")
-        wait_until(lambda: self._up.kill(role), 20, f"a {role} to kill")
+        wait_until(lambda: self._up.counts().get("received", 0) >= enough, "mails are taken")
+        wait_until(lambda: self._up.kill(role), f"a {role} to kill")
         self.kills[role] += 1
 
     def _all_marked(self) -> bool:

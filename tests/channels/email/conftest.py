@@ -22,7 +22,8 @@ from channels.email.imap import BackOff, Poller
 from channels.email.smtp import Server
 from channels.fake_host import FakeHost
 from tests.channels.email.dovecot import Dovecot, Mailbox, Polling
-from tests.channels.email.posts import PATIENCE, Post, Serving, until
+from tests.channels.email.posts import Post, Serving, until
+from tests.waiting import HANGS
 
 
 def pytest_asyncio_loop_factories(
@@ -48,7 +49,7 @@ async def serving(host: FakeHost) -> AsyncIterator[Serving]:
         task = asyncio.create_task(server.run())
         tasks.add(task)
         started = asyncio.create_task(server.started.wait())
-        await asyncio.wait({task, started}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, started}, timeout=HANGS, return_when=asyncio.FIRST_COMPLETED)
         started.cancel()
         if task.done():
             task.result()
@@ -59,7 +60,7 @@ async def serving(host: FakeHost) -> AsyncIterator[Serving]:
     for task in tasks:
         task.cancel()
     if tasks:
-        _, late = await asyncio.wait(tasks, timeout=5)
+        _, late = await asyncio.wait(tasks, timeout=HANGS)
         assert not late
 
 

@@ -29,10 +29,10 @@ from cryptography.x509.oid import NameOID
 
 from channels.email.imap import REFUSED, TAKEN
 from channels.fake_host import FakeHost
+from tests.waiting import HANGS
 
 USER: Final = "hotline@town.example"
 PASSWORD: Final = 'pass wörd "quoted"'
-PATIENCE: Final = 20.0
 
 MARKED: Final = (TAKEN.encode(),)
 MARKED_REFUSED: Final = (REFUSED.encode(),)
@@ -147,11 +147,11 @@ class Dovecot:
         if process is not None:
             sessions = psutil.Process(process.pid).children(recursive=True)
             process.terminate()
-            process.wait(PATIENCE)
+            process.wait(HANGS)
             for session in sessions:  # one with a client that idles would stay until that speaks
                 with contextlib.suppress(psutil.NoSuchProcess):
                     session.terminate()
-            psutil.wait_procs(sessions, PATIENCE)
+            psutil.wait_procs(sessions, HANGS)
             wait_until(lambda: not self._greets(), "Dovecot has ended")
 
     def remove(self) -> None:
@@ -164,7 +164,7 @@ class Dovecot:
 
     def client(self) -> imapclient.IMAPClient:
         """Somebody who looks into the mailbox, logged in."""
-        client = imapclient.IMAPClient("127.0.0.1", self.port, ssl=False, timeout=PATIENCE)
+        client = imapclient.IMAPClient("127.0.0.1", self.port, ssl=False, timeout=HANGS)
         client.plain_login(USER, PASSWORD)
         return client
 
@@ -245,15 +245,15 @@ def _certified(home: Path) -> Path:
 
 
 def wait_until(holds: Callable[[], object], what: str, explain: Callable[[], str] = str) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + HANGS
     while not holds():
-        assert time.monotonic() < deadline, f"not within {PATIENCE} s: {what}\n{explain()}"
+        assert time.monotonic() < deadline, f"not within {HANGS} s: {what}\n{explain()}"
         time.sleep(0.02)
 
 
 async def marked(mailbox: Mailbox, *expected: tuple[bytes, ...]) -> None:
     """Returns when these are the flags of its messages, in order."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + HANGS
     while (found := tuple((await asyncio.to_thread(mailbox.flags)).values())) != expected:
         assert time.monotonic() < deadline, found
         await asyncio.sleep(0.05)

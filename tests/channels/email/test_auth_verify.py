@@ -19,8 +19,9 @@ from channels.email.parse import Site, parse
 from channels.email.smtp import Server
 from channels.fake_host import FakeHost
 from normalizer.ticket import Raw
-from tests.channels.email.posts import MAIL, PATIENCE, Post
+from tests.channels.email.posts import MAIL, Post
 from tests.channels.email.zones import Zone
+from tests.waiting import HANGS
 
 Start = Callable[..., Awaitable[Post]]
 
@@ -45,7 +46,7 @@ async def checking(host: FakeHost) -> AsyncIterator[Start]:
         settings = EmailConfig.model_validate({"listen": "127.0.0.1:0", **config})
         server = Server(settings, host, Verifier(settings, dns))
         tasks.append(asyncio.create_task(server.run()))
-        await asyncio.wait_for(server.started.wait(), PATIENCE)
+        await asyncio.wait_for(server.started.wait(), HANGS)
         return Post(server, host, tasks[-1])
 
     yield start
@@ -148,7 +149,7 @@ async def test_a_dns_that_does_not_answer_holds_no_mail_up(checking: Start, dns:
     began = asyncio.get_running_loop().time()
     signed = b"DKIM-Signature: v=1; a=rsa-sha256; d=citizen.example; s=s; h=from; bh=AAAA; b=AAAA\r\n"
     assert (await post.sent(signed + MAIL))[0] == 250
-    assert asyncio.get_running_loop().time() - began < PATIENCE
+    assert asyncio.get_running_loop().time() - began < HANGS
     assert found(post) == [{"spf": "temperror", "dkim": "temperror", "dmarc": "temperror"}]
 
 
