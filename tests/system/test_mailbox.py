@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.channels.email.dovecot import MARKED, Dovecot, Mailbox
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 TARGETS = ("gateway", "gateway", "pump", "gateway", "valkey", "gateway")
