@@ -21,7 +21,7 @@ import uvloop
 from redis.exceptions import RedisError
 
 from channels.contract import Channel, Handler
-from gateway import ledger, spool_file
+from gateway import ledger, memory, spool_file
 from gateway.auth import Tokens
 from gateway.claims import NoGatewayIdError, claim_gateway
 from gateway.config import Config, site_secret
@@ -248,6 +248,7 @@ def run_node(config: Config, sockets: Sequence[socket.socket], ready: Callable[[
             loop.add_signal_handler(sign, stop.set)
         return await Node(config).run(sockets, ready, stop)
 
+    memory.give_back_large_blocks()
     # What was imported stays for ever: the collector need not look at it again, nor after every 700 objects.
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 20, 20)
