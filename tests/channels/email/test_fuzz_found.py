@@ -31,3 +31,11 @@ def test_a_name_out_of_winmail_dat_is_one_line() -> None:
     names = [one.name for one in found.attachments]
     assert "one two .txt" in names
     assert not [name for name in names if "\n" in name or not name.strip()]
+
+
+def test_an_envelope_sender_with_control_characters_gets_no_receipt() -> None:
+    mail = b"From: c@citizen.example\nSubject: x\n\ntext"
+    for broken in ("a@b.example\x01\x00UTH", "a b@b.example", "nobody"):
+        receipt_to = parsed(mail, envelope_from=broken).requester.receipt_to
+        assert receipt_to is not None
+        assert receipt_to.address == "c@citizen.example"
