@@ -21,6 +21,8 @@ from normalizer.errors import Rejected
 from normalizer.ticket import Attachment, Note, Raw
 
 ENVELOPE_FROM: Final = "envelope_from"
+_PATH: Final = re.compile(r"[^\s\x00-\x1f\x7f]+@[^\s\x00-\x1f\x7f]+")
+"""An envelope sender that can be written to; any other is as good as unknown."""
 ENVELOPE_TO: Final = "envelope_to"
 """Keys of `Raw.meta`: the sender of the envelope ("" = the null sender), its recipients separated by blanks."""
 FORWARDS_MAX: Final = 3
@@ -107,7 +109,8 @@ def read(raw: Raw) -> Mail:
 
 def read_bytes(body: bytes, envelope_from: str | None = None, envelope_to: tuple[str, ...] = ()) -> Mail:
     """As `read`, for bytes."""
-    return _read(body, envelope_from, envelope_to, depth=0)
+    known = envelope_from if not envelope_from or _PATH.fullmatch(envelope_from) else None
+    return _read(body, known, envelope_to, depth=0)
 
 
 def _read(body: bytes, envelope_from: str | None, envelope_to: tuple[str, ...], depth: int) -> Mail:

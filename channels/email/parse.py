@@ -5,7 +5,6 @@ Pure: the same Raw gives the same Inbound. Raises Rejected only. May not answer,
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,7 +30,6 @@ from normalizer.ticket import (
 
 CHANNEL: Final = "email"
 SUBJECT_MAX: Final = 300
-_ADDRESS: Final = re.compile(r"[^\s\x00-\x1f\x7f]+@[^\s\x00-\x1f\x7f]+")
 NOTHING: Final = frozenset({"not_a_mail", "empty_mail"})
 """Codes of `read` that say that nobody said anything."""
 
@@ -107,8 +105,7 @@ def _requester(mail: Mail, writer: str | None, automatic: Automatic | None) -> R
     """A person may be answered where he wishes; a program answers only where the mail came from, as far as the
     transport knows, and never a program (RFC 3834, sections 2 and 4)."""
     answer_to = [one.address for one in mail.reply_to if one.address] or ([writer] if writer else [])
-    route_back = mail.envelope_from if _ADDRESS.fullmatch(mail.envelope_from or "") else writer
-    receipt_to = route_back if automatic is None else None
+    receipt_to = mail.envelope_from or writer if automatic is None else None
     return Requester(
         name=mail.from_.name or None if mail.from_ else None,
         email=writer,
