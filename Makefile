@@ -5,8 +5,9 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 # CPU-bound tests share the machine with the servers they start: two workers at least.
 JOBS   ?= 4
+FUZZ_SECONDS ?= 600
 
-.PHONY: help run test check bench soak install dev lock docs clean
+.PHONY: help run test check bench soak fuzz install dev lock docs clean
 help:            ## what can be asked for
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -43,6 +44,11 @@ bench: dev                    ## every figure as a ratio to a bare server measur
 
 soak: dev                     ## the long fault test: 20,000 submissions, 30 kills and more
 	$(BIN)/python -m pytest -m soak -s tests/system
+
+# Not in the lock: built for CPython on Linux and macOS only, and needed for nothing else.
+fuzz: dev                     ## look for mail that breaks the reading of mail, for FUZZ_SECONDS
+	$(PIP) install --quiet --no-deps atheris==3.0.0
+	$(BIN)/python -m tests.fuzz.mail -max_total_time=$(FUZZ_SECONDS)
 
 docs: dev                     ## write docs/reference and normalizer/schemas from the code
 	$(BIN)/python -m tests.generate

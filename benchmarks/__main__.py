@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from benchmarks import phone
+from benchmarks import mail, phone
 from benchmarks.line import Line, Process, free_port, resident, used, wait_for
 
 NO_WORKERS: Final = {"JIESU_WORKERS__DISPATCH": "0", "JIESU_WORKERS__URGENT": "0"}
@@ -157,7 +157,8 @@ def measure(plan: Plan, say: Callable[[str], None]) -> dict[str, float]:
         say(f"cost per ticket, empty and with {plan.stored} stored")
         found |= flatness(plan)
     say("calls by format")
-    return found | phone.figures()
+    found |= phone.figures()
+    return found | mail.figures(plan.seconds, plan.rounds, say)
 
 
 def main() -> None:
@@ -172,9 +173,10 @@ def main() -> None:
     if given.json:
         print(json.dumps(found))
         return
-    print(f"{os.cpu_count()} cores, shared with the load; medians of {given.rounds} rounds")
+    busy = os.getloadavg()[0]
+    print(f"{os.cpu_count()} cores, shared with the load; medians of {given.rounds} rounds; load average {busy:.1f}")
     for name, value in found.items():
-        print(f"{name:45} {value:12.3f}")
+        print(f"{name:50} {value:12.3f}")
 
 
 if __name__ == "__main__":

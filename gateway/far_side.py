@@ -6,6 +6,7 @@ May not hold logic of its own: workers/ has it; here it gets its connections, it
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -15,11 +16,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
-from typing import Final
+from typing import Final, NoReturn
 
 import redis
 import structlog
 from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
 from channels.contract import Replying
@@ -127,6 +129,8 @@ def run_worker(config: Config, queue: str, ready: Callable[[], None]) -> int:
     """An RQ worker on exactly one queue (several queues would lose a job on kill -9; RQ 3.0.0). Until SIGTERM, which
     lets the job in hand finish. Counts as ready while Redis is away, as the dispatcher does."""
     os.nice(config.workers.nice)
+    for sign in (signal.SIGTERM, signal.SIGINT):  # until RQ has handlers of its own: it registers itself before that
+        signal.signal(sign, _end_without_a_job)
     set_runtime(build_runtime(config))
     connection = connect(config.redis, config.data_dir)
     ready()
@@ -137,8 +141,14 @@ def run_worker(config: Config, queue: str, ready: Callable[[], None]) -> int:
         serializer=JSONSerializer,
     )
     worker.max_connection_wait_time = WORKER_AWAY_MAX
-    worker.work(logging_level="WARNING")
+    with contextlib.suppress(StopRequested):  # a signal between RQ's handlers and its loop comes out here
+        worker.work(logging_level="WARNING")
     return 0
+
+
+def _end_without_a_job(*_: object) -> NoReturn:
+    """No job is in hand yet: there is nothing to finish."""
+    raise SystemExit(0)
 
 
 def _wait_for_server(client: redis.Redis) -> None:

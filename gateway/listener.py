@@ -74,13 +74,14 @@ class _Protocol(RequestHandler):
         self._limit = 0
 
     def count(self, body: StreamReader, limit: int) -> None:
-        """Until `count_no_more`, whoever reads `body` is told as soon as more than `limit` bytes of it have come."""
+        """Until `let_go`, whoever reads `body` is told as soon as more than `limit` bytes of it have come."""
         self._counted, self._limit = body, limit
 
-    def count_no_more(self) -> None:
-        """aiohttp may read and drop the rest of the body, so that the client sees the answer."""
-        body, self._counted = self._counted, None
-        if body is not None and isinstance(body.exception(), web.HTTPRequestEntityTooLarge):
+    def let_go(self, body: StreamReader) -> None:
+        """The handler is done with `body`. aiohttp may read and drop the rest: closing with bytes unread would reset
+        the connection, and a client that is still sending would lose the answer."""
+        self._counted = None
+        if isinstance(body.exception(), (web.HTTPRequestEntityTooLarge, _BodyTimeoutError)):
             body.set_exception(None)  # type: ignore[arg-type]  # as it was before
 
     def data_received(self, data: bytes) -> None:
@@ -88,11 +89,6 @@ class _Protocol(RequestHandler):
         super().data_received(data)
         if self._counted is not None and self._counted.total_bytes > self._limit:
             self._counted.set_exception(web.HTTPRequestEntityTooLarge(self._limit))
-
-    def log_exception(self, *args: Any, **kwargs: Any) -> None:
-        """A bug of ours or aiohttp's; not that a body which was given up on cannot be read to its end."""
-        if not isinstance(kwargs.get("exc_info"), _BodyTimeoutError):
-            super().log_exception(*args, **kwargs)
 
     def handle_error(
         self,
@@ -247,7 +243,7 @@ class Listener:
             return await route.handler(request)
         finally:
             timer.cancel()
-            request.connection.count_no_more()
+            request.connection.let_go(payload)
             self._receiving -= reserved
 
 

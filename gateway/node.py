@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 
 from channels.contract import Channel, Handler
 from channels.web.config import WebConfig
-from gateway import ledger, spool_file
+from gateway import ledger, memory, spool_file
 from gateway.alarms_api import AlarmsApi
 from gateway.auth import Tokens
 from gateway.calls_api import CallsApi
@@ -275,6 +275,7 @@ def run_node(config: Config, sockets: Sequence[socket.socket], ready: Callable[[
             loop.add_signal_handler(sign, stop.set)
         return await Node(config).run(sockets, ready, stop)
 
+    memory.give_back_large_blocks()
     # What was imported stays for ever: the collector need not look at it again, nor after every 700 objects.
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 20, 20)

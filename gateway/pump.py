@@ -9,40 +9,35 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
-import socket
-import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any, Final, Literal, TypeVar
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final, Literal
 
 import structlog
 
 from gateway import ledger, trials
 from gateway.config import Config
-from gateway.pump_link import Message, Slot
+from gateway.pump_link import Message
+from gateway.pump_process import ChildProcess
 from gateway.spool import Spool
 from gateway.writer import Writer
 
 log = structlog.get_logger()
 
-T = TypeVar("T")
 LaneName = Literal["fresh", "suspects"]
 HOUR: Final = 3600.0
 RESPAWN: Final = (0.0, 0.2, 1.0, 5.0)
 STEADY: Final = 10.0
-LINE_MAX: Final = 1 << 24
-"""Bytes of one message: a report names every row of its batch, with a reason each."""
 
 
 class Lane:
-    """One child process and its conversation."""
+    """One child process at a time and its conversation; beside it, while a row is slow, the next one, warm and idle."""
 
     def __init__(self, pump: Pump, name: LaneName) -> None:
         self._pump = pump
         self._name = name
-        self._process: asyncio.subprocess.Process | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._child: ChildProcess | None = None
+        self._standby: ChildProcess | None = None
         self._idle = False
         self.rung = False
         self.begun: set[int] = set()
@@ -51,31 +46,39 @@ class Lane:
         self._finished = asyncio.Event()
 
     async def run(self) -> tuple[int, str]:
-        """Start a child and serve it until it ends; returns the row it was trying (0: none) and how it ended."""
-        ours, theirs = socket.socketpair()
-        descriptor = Slot.create()
-        slot = Slot(descriptor)
+        """Serve a child, the one that stands by or a new one, until it ends; returns the row it was trying (0: none)
+        and how it ended. The lane is free for the next when the last one is dead and waited for."""
+        child, self._standby = self._standby or self._new(), None
+        self._child, self.alone = child, 0
         try:
-            with theirs:
-                process = await _whole(self._start(theirs.fileno(), descriptor))
-            reader, self._writer = await asyncio.open_connection(sock=ours, limit=LINE_MAX)
-            self.send(**self._pump.child_config)
+            try:
+                reader = await child.reader()
+            except OSError as error:  # no memory, no descriptors, no more processes: later there may be
+                return 0, f"not started: {type(error).__name__}"
+            self.send(start=1)
             self._connected.set()
-            watcher = asyncio.create_task(self._watch(slot, process))
+            watcher = asyncio.create_task(self._watch(child))
             try:
                 await self._converse(reader)
-                code = await process.wait()
+                code = await child.wait()
             finally:
                 watcher.cancel()
-            return slot.current()[0], _reason(code, late=watcher.done())
+            return child.current()[0], _reason(code, late=watcher.done())
         finally:
-            await self._end(slot, descriptor)
-            ours.close()
+            self._idle = False
+            self._connected.clear()
+            await child.end()
+
+    async def dismiss(self) -> None:
+        """End the child that stands by, if there is one."""
+        standby, self._standby = self._standby, None
+        if standby is not None:
+            await standby.end()
 
     def send(self, **message: Any) -> None:
-        """Say something to the child; a child that just died is found out elsewhere."""
-        if self._writer is not None and not self._writer.is_closing():
-            self._writer.write(_line(message))
+        """Say something to the child."""
+        if self._child is not None:
+            self._child.send(message)
 
     async def give(self, seq: int) -> None:
         """Hand one row to the child and wait until it has reached an end."""
@@ -114,12 +117,10 @@ class Lane:
             case "finish":
                 await self._pump.finish(message["ends"], message["ages"])
                 self.begun = set()
-                self._finished.set()
-                self.send(ok=1)
+                await self._over()
             case "clear":
                 await self._pump.clear(message["seqs"])
-                self._finished.set()
-                self.send(ok=1)
+                await self._over()
             case "renumber":
                 self.send(number=await self._pump.renumber(message["seq"]))
             case "server":
@@ -127,44 +128,30 @@ class Lane:
                 if message["state"] == "here":
                     self.send(ok=1)
 
-    async def _watch(self, slot: Slot, process: asyncio.subprocess.Process) -> None:
-        """Kill the child when one row takes longer than the limit. Ends only by killing or by being cancelled."""
+    async def _over(self) -> None:
+        """The rows came to their ends in time: nobody needs to stand by."""
+        self._finished.set()
+        self.send(ok=1)
+        await self.dismiss()
+
+    async def _watch(self, child: ChildProcess) -> None:
+        """Kill the child when one row takes longer than the limit. Ends only by killing or by being cancelled.
+
+        From half the limit on the next child starts: those behind wait for the limit, not for a start too."""
         limit = self._pump.config.pump.time_limit
+        look = min(0.25, limit / 4)
         while True:
-            await asyncio.sleep(min(0.25, limit / 4))
-            seq, seconds = slot.current()
-            if seq and seconds > limit:
-                process.kill()
+            seq, seconds = child.current()
+            left = limit - seconds if seq else limit
+            if left < 0:
+                child.kill()
                 return
+            if left < limit / 2 and self._standby is None:
+                self._standby = self._new()
+            await asyncio.sleep(min(look, left + 0.001))
 
-    async def _start(self, link: int, descriptor: int) -> asyncio.subprocess.Process:
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "gateway.pump_child", self._name, str(link), str(descriptor),
-            str(self._pump.spool.directory), pass_fds=(link, descriptor), stdin=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        return self._process
-
-    async def _end(self, slot: Slot, descriptor: int) -> None:
-        if self._writer is not None:
-            self._writer.close()
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            await _whole(self._process.wait())
-        slot.close()
-        os.close(descriptor)
-        self._idle = False
-
-
-async def _whole(step: Coroutine[Any, Any, T]) -> T:
-    """`step` to its end, also when we are cancelled meanwhile: a child half started, or killed and not yet waited for,
-    would outlive us. Both take moments."""
-    task = asyncio.ensure_future(step)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait((task,))
-        raise
+    def _new(self) -> ChildProcess:
+        return ChildProcess(self._name, self._pump.spool.directory, self._pump.child_config)
 
 
 class Pump:
@@ -205,29 +192,38 @@ class Pump:
 
     async def _run_fresh(self) -> None:
         failures = 0
-        while True:
-            await asyncio.sleep(RESPAWN[min(failures, len(RESPAWN) - 1)])
-            started = time.monotonic()
-            culprit, reason = await self._fresh.run()
-            failures = failures + 1 if time.monotonic() - started < STEADY and not culprit else 0
-            begun, self._fresh.begun = self._fresh.begun, set()
-            log.warning("pump_child_ended", lane="fresh", row=culprit, reason=reason)
-            await self.clear(begun - {culprit})
-            if culprit:
-                self._suspects.put_nowait((culprit, reason))
+        try:
+            while True:
+                await asyncio.sleep(RESPAWN[min(failures, len(RESPAWN) - 1)])
+                started = time.monotonic()
+                culprit, reason = await self._fresh.run()
+                failures = failures + 1 if time.monotonic() - started < STEADY and not culprit else 0
+                begun, self._fresh.begun = self._fresh.begun, set()
+                log.warning("pump_child_ended", lane="fresh", row=culprit, reason=reason)
+                await self.clear(begun - {culprit})
+                if culprit:
+                    self._suspects.put_nowait((culprit, reason))
+        finally:
+            await self._fresh.dismiss()
 
     async def _run_suspects(self) -> None:
-        while True:
-            seq, reason = await self._suspects.get()
-            lane = Lane(self, "suspects")
-            running = asyncio.create_task(lane.run())
-            try:
-                await self._try_alone(lane, running, seq, reason)
-                while not running.done() and not self._suspects.empty():
-                    await self._try_alone(lane, running, *self._suspects.get_nowait())
-            finally:
-                running.cancel()
-                await asyncio.wait((running,))
+        lane = Lane(self, "suspects")
+        try:
+            while True:
+                await self._serve_suspects(lane, *await self._suspects.get())
+        finally:
+            await lane.dismiss()
+
+    async def _serve_suspects(self, lane: Lane, seq: int, reason: str) -> None:
+        """One child for this row and those behind it, until it dies or there is no more to do."""
+        running = asyncio.create_task(lane.run())
+        try:
+            await self._try_alone(lane, running, seq, reason)
+            while not running.done() and not self._suspects.empty():
+                await self._try_alone(lane, running, *self._suspects.get_nowait())
+        finally:
+            running.cancel()
+            await asyncio.wait((running,))
 
     async def _try_alone(self, lane: Lane, running: asyncio.Task[tuple[int, str]], seq: int, reason: str) -> None:
         """One attempt at one row; when it is cut short again, the row goes to the end of the line or is parked."""
@@ -302,7 +298,3 @@ def _reason(code: int, *, late: bool) -> str:
     if late:
         return "exceeded the time limit"
     return f"killed by signal {-code}" if code < 0 else f"exited with code {code}"
-
-
-def _line(message: Message) -> bytes:
-    return json.dumps(message).encode() + b"\n"

@@ -24,7 +24,7 @@ from typing import Any, Final, TypeVar
 import redis
 
 from channels.contract import Channel
-from gateway import ledger, logs, spool_file
+from gateway import ledger, logs, memory, spool_file
 from gateway.config import Config, site_secret
 from gateway.ledger import Row
 from gateway.pump_link import ChildLink, Closed, Slot
@@ -341,10 +341,12 @@ def main(arguments: Sequence[str]) -> int:
     config = Config.model_validate(link.receive())
     _die_with_parent()
     logs.setup(config.log)  # before the first row: an uncaught error's message may quote a citizen
+    memory.give_back_large_blocks()
     os.nice(config.pump.nice)
     resource.setrlimit(resource.RLIMIT_DATA, (config.pump.memory_limit, config.pump.memory_limit))
     child = Child(link, Slot(int(slot)), config, Path(directory))
     try:
+        link.receive()  # the word to start: until then another child may be at work, and we stand by
         child.serve_fresh() if lane == "fresh" else child.serve_suspects()
     except Closed:
         return 0

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 Message = Mapping[str, Any]
 _SLOT: Final = struct.Struct("<QQ")
+_SEQ: Final = struct.Struct("<Q")
 
 
 class Closed(Exception):
@@ -37,8 +38,10 @@ class Slot:
         return descriptor
 
     def enter(self, seq: int) -> None:
-        """Row `seq` is tried from now on. 0: none."""
-        _SLOT.pack_into(self._map, 0, seq, time.monotonic_ns())
+        """Row `seq` is tried from now on. 0: none. The row comes last: seen with the time of the one before, it would
+        look late."""
+        _SLOT.pack_into(self._map, 0, 0, time.monotonic_ns())
+        _SEQ.pack_into(self._map, 0, seq)
 
     def current(self) -> tuple[int, float]:
         """The row being tried (0: none), and for how many seconds."""

@@ -28,9 +28,14 @@ from urllib.parse import quote
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from workers.connect import RedisConfig, connect
 from workers.valkey import EmbeddedValkey
+
+# How long one example takes says something about the machine. What the code may cost is said in tests of its own.
+settings.register_profile("jiesu", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("jiesu")
 
 
 class ValkeyServer:

@@ -17,11 +17,13 @@ from typing import Any, Final
 from channels.email import Email
 from channels.email.config import EmailConfig
 from channels.email.digest import source_id
+from channels.email.parse import NOTHING
 from channels.email.quotes import trim
 from normalizer import Rejected, normalize
 from normalizer.identity import number
 from normalizer.ticket import Raw
 from tests.channels.email import corpus_agreement
+from tests.effort import Effort
 
 ROOT: Final = Path(__file__).parents[1]
 DATA: Final = ROOT / "../shared/data/mail"
@@ -97,10 +99,10 @@ def tallies(folder: Path) -> dict[str, Tally]:
     found: dict[str, Tally] = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         tally = found.setdefault(path.relative_to(folder).parts[0], Tally())
-        started = time.perf_counter()
+        started, effort = time.process_time(), Effort()
         _count(email, path, tally)
-        took = time.perf_counter() - started
-        if took > LIMIT:
+        took = time.process_time() - started
+        if not effort.within(LIMIT):
             raise TooSlowError(f"{path.relative_to(folder)}: {took:.1f} s")
         tally.seconds = max(tally.seconds, took)
     return found
@@ -112,6 +114,9 @@ def _count(email: Email, path: Path, tally: Tally) -> None:
     raw = Raw(channel="email", source_id=source_id(body)[0], received_at=NOW, body=body, content_type="message/rfc822")
     try:
         inbound = email.parse(raw)
+        if inbound.set_aside is not None and inbound.set_aside.code in NOTHING:
+            tally.errors[inbound.set_aside.code] += 1
+            return
         if inbound.set_aside is not None:
             tally.aside[inbound.set_aside.code] += 1
             return

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from channels.email import charsets, headers, html, structure, tnef
+from channels.email import charsets, headers, html, pgp, structure, tnef
 from channels.email.structure import Part
 from normalizer.ticket import Attachment, Note
 
@@ -25,6 +25,8 @@ _SMIME: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"}
 _SIGNATURES: Final = frozenset(
     {"application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"}
 )
+_ENCRYPTED: Final = "multipart/encrypted"
+_PGP_VERSION: Final = "application/pgp-encrypted"
 _ENDINGS: Final = {
     PLAIN: "txt", HTML: "html", "text/csv": "csv", "text/rfc822-headers": "txt", "text/enriched": "txt",
     "image/jpeg": "jpg", "image/jpg": "jpg", "image/pjpeg": "jpg", "image/png": "png", "image/gif": "gif",
@@ -41,11 +43,12 @@ _NAMES: Final = {
     "application/x-pkcs7-signature": "smime.p7s",
     "application/pkcs7-mime": "smime.p7m",
     "application/x-pkcs7-mime": "smime.p7m",
-    "application/pgp-encrypted": "version.txt",
+    _PGP_VERSION: "version.txt",
     "message/delivery-status": "delivery-status.txt",
     "message/disposition-notification": "disposition-notification.txt",
 }
-_PGP: Final = re.compile(r"^-----BEGIN PGP (MESSAGE|SIGNED MESSAGE)-----", re.MULTILINE)
+_CMS: Final = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07"
+"""How the type of S/MIME content begins (RFC 5652 4); 2 behind it: signed data."""
 _LETTERS: Final = re.compile(r"[\w]")
 
 
@@ -63,10 +66,11 @@ class Block:
 @dataclass(slots=True)
 class Bodies:
     """What the tree held. `charset`: of the first text, a hint for raw bytes in the head; `spare`: texts of files that
-    stand in when the mail itself says nothing."""
+    stand in when the mail itself says nothing; `wrapping`: those of the files that only hold the others together."""
 
     blocks: list[Block] = field(default_factory=list)
     files: list[Attachment] = field(default_factory=list)
+    wrapping: list[Attachment] = field(default_factory=list)
     spare: list[str] = field(default_factory=list)
     notes: dict[str, Note] = field(default_factory=dict)
     encrypted: bool = False
@@ -79,10 +83,31 @@ class Bodies:
 
     def text(self) -> str:
         said = [block.text().strip("\n") for block in self.blocks]
-        return self._cut("\n\n".join(text for text in said if text.strip()))
+        return self._cut(self._unframed("\n\n".join(text for text in said if text.strip())))
+
+    def seal(self) -> None:
+        """Something in it is encrypted."""
+        self.encrypted = True
+        self.note("encrypted", "The mail or a part of it is encrypted; that part is kept as it came, unopened.")
+
+    def sign(self) -> None:
+        """It is signed, and can be read."""
+        self.signed = True
+        self.note("signed", "The mail is signed; the signature stands in the original and was not checked.")
 
     def html(self) -> str:
         return self._cut("\n".join(block.html for block in self.blocks if block.html))
+
+    def _unframed(self, text: str) -> str:
+        found = pgp.unframe(text)
+        if found.encrypted:
+            self.seal()
+        if found.signed:
+            self.sign()
+        for at, sealed in enumerate(found.sealed, 1):
+            name = "encrypted.asc" if at == 1 else f"encrypted-{at}.asc"
+            self.files.append(_file(name, "application/octet-stream", sealed.encode()))
+        return found.text.strip("\n")
 
     def _cut(self, text: str) -> str:
         if len(text) <= TEXT_MAX:
@@ -95,7 +120,6 @@ def read(root: Part) -> Bodies:
     """Everything in the tree, in the order it stands there."""
     found = Bodies()
     found.blocks = _blocks(root, found, "", 0)
-    _mark_pgp(found)
     return found
 
 
@@ -108,8 +132,10 @@ def _blocks(part: Part, found: Bodies, parent: str, index: int) -> list[Block]:
         return _unopened(part, found)
     if opened is not part:
         found.note("boundary_guessed", "The boundary that the mail names does not occur; another one was used.")
-    found.signed |= kind == "multipart/signed"
-    found.encrypted |= kind == "multipart/encrypted"
+    if kind == "multipart/signed":
+        found.sign()
+    elif kind == _ENCRYPTED:
+        found.seal()
     children = [child for child in opened.get_payload() if isinstance(child, Part)]
     each = [_blocks(child, found, kind, place) for place, child in enumerate(children)]
     blocks = [_chosen(each)] if kind == "multipart/alternative" else [block for blocks in each for block in blocks]
@@ -140,14 +166,15 @@ def _leaf(part: Part, found: Bodies, parent: str, index: int) -> list[Block]:
     name = file_name(part)
     if kind in _TNEF or name.lower() == "winmail.dat":
         return _winmail(content, name, kind, found)
-    found.signed |= kind in _SIGNATURES
-    if kind in _SMIME:
-        signed = "signed" in part.content.parameters.get("smime-type", "")
-        found.signed |= signed
-        found.encrypted |= not signed
+    if kind in _SMIME or name.lower() == "smime.p7m":
+        _mark_smime(part, content, found)
     found.calendar |= kind == CALENDAR
     if content or name or part.depth == 0:
-        found.files.append(_file(name or _made_up(part, kind, content, len(found.files) + 1), kind, content))
+        made_up = "encrypted.asc" if (parent, index) == (_ENCRYPTED, 1) else ""
+        name = name or made_up or _made_up(kind, content, len(found.files) + 1)
+        found.files.append(_file(name, kind, content))
+        if (parent == "multipart/signed" and kind in _SIGNATURES) or (parent, kind) == (_ENCRYPTED, _PGP_VERSION):
+            found.wrapping.append(found.files[-1])
     if kind.startswith("text/") and content.strip():
         found.spare.append(_spare(part, kind, found))
     return []
@@ -234,7 +261,10 @@ def _winmail(content: bytes, name: str, kind: str, found: Bodies) -> list[Block]
         inside = tnef.unpack(content)
     except tnef.Unreadable:
         inside = tnef.Unpacked(whole=False)
-    files = [_file(one.name or f"attachment-{at}", None, one.data) for at, one in enumerate(inside.files, 1)]
+    files = [
+        _file(headers.one_line(one.name) or f"attachment-{at}", None, one.data)
+        for at, one in enumerate(inside.files, 1)
+    ]
     if inside.rtf and not (inside.text.strip() or inside.html.strip()):
         files.append(_file("message.rtf", "application/rtf", inside.rtf))
     if inside.text.strip() or inside.html.strip():
@@ -253,7 +283,7 @@ def file_name(part: Part) -> str:
     return part.disposition.parameters.get("filename") or part.content.parameters.get("name") or ""
 
 
-def _made_up(part: Part, kind: str, content: bytes, number: int) -> str:
+def _made_up(kind: str, content: bytes, number: int) -> str:
     if kind == MAIL:
         subject = next(iter(_subjects(content)), "")
         return f"{subject[:80].replace('/', '_') or f'mail-{number}'}.eml"
@@ -273,8 +303,11 @@ def _file(name: str, kind: str | None, content: bytes) -> Attachment:
     return Attachment(name=name, declared_type=kind, content=content)
 
 
-def _mark_pgp(found: Bodies) -> None:
-    for block in found.blocks:
-        for match in _PGP.finditer(block.plain):
-            found.encrypted |= match[1] == "MESSAGE"
-            found.signed |= match[1] == "SIGNED MESSAGE"
+def _mark_smime(part: Part, content: bytes, found: Bodies) -> None:
+    """RFC 8551 3.2.2; where the field does not say what it is, the content does. Certificates alone hide nothing."""
+    said = part.content.parameters.get("smime-type", "").lower()
+    if said.startswith("signed") or (not said and content[:32].find(_CMS + b"\x02") >= 0):
+        found.signed = True
+        found.note("signed_opaque", "The words of the mail are wrapped in its signature, which is kept unopened.")
+    elif said not in ("certs-only", "compressed-data"):
+        found.seal()

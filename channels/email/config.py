@@ -5,9 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, PlainSerializer, model_validator
+
+from channels.email.recipient import spelled
+from channels.email.threads import NUMBER_MAX, reply_address
 
 MIB: Final = 1024 * 1024
 _ADDRESS: Final = re.compile(r"[^@\s\x00-\x1f\x7f<>\"(),:;\\]+@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
@@ -61,6 +64,45 @@ class Rate(_Block):
     remembered: int = Field(default=20_000, ge=1, description="How many senders are remembered")
 
 
+class ImapConfig(_Block):
+    """A mailbox that lives elsewhere: what lies in its folder is taken in. Times in seconds."""
+
+    host: str = Field(pattern=r"^[A-Za-z0-9._:-]+$", description="Name or address of the server")
+    port: int | None = Field(default=None, ge=1, le=65535, description="Left out: 993 with tls, else 143")
+    tls: Literal["tls", "starttls", "none"] = Field(
+        default="tls", description="From the first byte on, or by STARTTLS; none: only on this machine"
+    )
+    ca_file: Path | None = Field(default=None, description="PEM; who vouches for the server. Left out: the system's")
+    user: str = Field(pattern=r"^[^\x00-\x1f\x7f]+$", description="The account")
+    password_file: Path = Field(description="Its first line is the password; read again at each login")
+    folder: str = Field(default="INBOX", pattern=r"^[^\x00-\x1f\x7f]+$", description="What is taken in")
+    done: str | None = Field(
+        default=None, pattern=r"^[^\x00-\x1f\x7f]+$", description="Where what was taken is moved; left out: it stays"
+    )
+    poll: float = Field(default=60, ge=0.1, le=1500, description="At most so long between two looks, woken or not")
+    timeout: float = Field(default=30, gt=0, le=600, description="Silence after which a connection is given up")
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where the server listens."""
+        return self.host, self.port or (993 if self.tls == "tls" else 143)
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        if self.tls == "none" and not _is_loopback(self.host):
+            raise ValueError("tls: none would send the password in clear text; only for this machine")
+        if self.done is not None and self.done == self.folder:
+            raise ValueError("done must be another folder")
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class EmailConfig(_Block):
     """Where mail comes in, for which addresses, and how much of it. Sizes in bytes, times in seconds."""
 
@@ -96,10 +138,30 @@ class EmailConfig(_Block):
         default=(ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")),
         description="Peers without limits per client and sender: our own mail server, which has its own",
     )
+    verify: Literal["dns", "none"] = Field(
+        default="dns", description="SPF, DKIM, ARC and DMARC of received mail, as marks; none: no look-ups, no marks"
+    )
+    verify_timeout: float = Field(default=3, gt=0, le=30, description="For all look-ups of one mail; then temperror")
+    authserv_id: str | None = Field(
+        default=None,
+        pattern=r"^[^\s;\"()]+$",
+        description="Our own mail server's name in Authentication-Results: then it is believed (see `trusted`)",
+    )
     tls_certificate: Path | None = Field(default=None, description="PEM; with tls_key it turns STARTTLS on")
     tls_key: Path | None = Field(default=None, description="PEM")
+    imap: ImapConfig | None = Field(default=None, description="A mailbox elsewhere that is looked into; null: none")
     secret_file: Path | None = Field(default=None, description="Signs our reply addresses; left out: the site's")
     relay: Listen | None = Field(default=None, description="HOST:PORT of the mail server that takes our answers")
+    relay_tls: Literal["none", "starttls", "tls"] = Field(
+        default="none", description="By STARTTLS, or from the first byte on; certificates are verified"
+    )
+    relay_ca_file: Path | None = Field(default=None, description="PEM; who vouches for it. Left out: the system's")
+    relay_user: str | None = Field(default=None, pattern=r"^[^\x00-\x1f\x7f]+$", description="The account there")
+    relay_password_file: Path | None = Field(default=None, description="With relay_user; read again at each connection")
+    relay_timeout: float = Field(default=30, gt=0, le=600, description="How long each of its answers may take")
+    from_name: str | None = Field(
+        default=None, pattern=r"^[^\x00-\x1f\x7f]+$", max_length=100, description="Display name of what we send"
+    )
 
     @property
     def accepted(self) -> tuple[str, ...]:
@@ -110,4 +172,21 @@ class EmailConfig(_Block):
     def _both_files(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together")
+        return self
+
+    @model_validator(mode="after")
+    def _relay_is_safe(self) -> Self:
+        if (self.relay_user is None) != (self.relay_password_file is None):
+            raise ValueError("relay_user and relay_password_file go together")
+        if self.relay is None:
+            return self
+        host, port = split_listen(self.relay)
+        if not port:
+            raise ValueError("relay needs a port")
+        if self.relay_user is not None and self.relay_tls == "none" and not _is_loopback(host):
+            raise ValueError("relay_tls: none would send the password in clear text; only for this machine")
+        try:
+            spelled(reply_address(self.accepted[0], "0" * NUMBER_MAX, b"-"))
+        except ValueError:
+            raise ValueError("the first address must leave room for a signature: 22 octets before the @") from None
         return self

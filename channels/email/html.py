@@ -74,7 +74,12 @@ _BLOCKS: Final = frozenset(
     ]
 )
 _TABLE: Final = frozenset({"table", "thead", "tbody", "tfoot", "tr", "td", "th"})
-_INVISIBLE: Final = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\xad"))
+_QUOTES: Final = re.compile(r"\b(?:gmail_quote|yahoo_quoted|protonmail_quote|tutanota_quote|isReplyContent)\b")
+_BORDER: Final = re.compile(r"border-left(?:-width)?\s*:\s*(?!none|0)[^;]", re.IGNORECASE)
+_QUOTE_DEPTH_MAX: Final = 10
+_OPENS, _CLOSES = "\ufdd0", "\ufdd1"
+"""Lines that stand for the edges of a quotation while the page is rendered: no characters, and never sent as such."""
+_INVISIBLE: Final = dict.fromkeys(map(ord, f"\u200b\u200c\u200d\u2060\ufeff\xad{_OPENS}{_CLOSES}"))
 _GAPS: Final = re.compile(r"\n{3,}")
 
 
@@ -86,16 +91,17 @@ def charset(data: bytes) -> str | None:
 
 def to_text(html: str) -> str:
     """The readable text of `html`, line feeds only; "" when there is none."""
-    cut = charsets.clean(html[:SIZE_MAX])
+    cut = charsets.clean(html[:SIZE_MAX]).replace(_OPENS, "").replace(_CLOSES, "")
     tree = _tree(cut)
     if tree is None:
         return _tidy("".join(_stripped(cut)))
     depth, nodes = _prune(tree)
-    text = ""
-    if depth <= DEPTH_MAX and nodes <= NODES_MAX:
+    is_small = depth <= DEPTH_MAX and nodes <= NODES_MAX
+    if is_small:
         _flatten_tables(tree)
-        text = _rendered(tree)
-    return _tidy(text if text.strip() else "".join(_flat(tree)))
+    _mark_quotes(tree)
+    text = _cited(_rendered(tree)) if is_small else ""
+    return _tidy(text if text.strip() else _cited("".join(_flat(tree))))
 
 
 def _tree(html: str) -> HtmlElement | None:
@@ -132,13 +138,58 @@ def _prune(tree: HtmlElement) -> tuple[int, int]:
         if node.tag in _DROPPED or "hidden" in node.attrib or (style and _HIDDEN.search(style)):
             gone.append(node)
         kept = f"white-space:{match[1].lower()}" if style and (match := _PRE.search(style)) else None
+        quoted = node.tag == "blockquote" and _is_quote(node, style)
         node.attrib.clear()
+        if quoted:
+            node.set("cite", "")
         if kept:
             node.set("style", kept.replace("break-spaces", "pre"))
     for node in gone:
         if node is not tree and node.getparent() is not None:
             _drop(node)
     return deepest, nodes
+
+
+def _is_quote(node: HtmlElement, style: str) -> bool:
+    """Programs that quote say so or draw a line beside it; a bare blockquote is how people indent."""
+    if (node.get("type") or "").lower() == "cite" or node.get("cite"):
+        return True
+    return bool(_QUOTES.search(f"{node.get('class')} {node.get('id')}") or _BORDER.search(style))
+
+
+def _mark_quotes(tree: HtmlElement) -> None:
+    """A line at both edges of each quotation, but not inside a table's cell, which is no place for lines."""
+    quotes: list[HtmlElement] = []
+    cells = 0
+    for event, node in etree.iterwalk(tree, events=("start", "end")):
+        if node.tag in ("td", "th"):
+            cells += 1 if event == "start" else -1
+        elif event == "start" and not cells and node.tag == "blockquote" and "cite" in node.attrib:
+            quotes.append(node)
+    for node in quotes:
+        edges = [etree.SubElement(node, "div"), etree.SubElement(node, "div")]
+        edges[0].text, edges[1].text = _OPENS, _CLOSES
+        edges[0].tail, node.text = node.text, None
+        node.insert(0, edges[0])
+
+
+def _cited(text: str) -> str:
+    """What stands in quotations as plain text shows it (RFC 3676 4.5), so that one reading serves both. A page that is
+    one quotation and nothing else is what was sent."""
+    if _OPENS not in text:
+        return text
+    lines: list[tuple[int, str]] = []
+    depth = 0
+    for line in text.split("\n"):
+        depth += line.count(_OPENS)
+        said = line.replace(_OPENS, "").replace(_CLOSES, "")
+        if said.strip() or said == line:
+            lines.append((min(depth, _QUOTE_DEPTH_MAX), said))
+        depth = max(depth - line.count(_CLOSES), 0)
+    outer = min((depth for depth, said in lines if said.strip()), default=0)
+    return "\n".join(
+        f"{'>' * (depth - outer)} {said}" if said.strip() and depth > outer else said for depth, said in lines
+    )
 
 
 def _drop(node: HtmlElement) -> None:

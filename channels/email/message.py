@@ -21,6 +21,8 @@ from normalizer.errors import Rejected
 from normalizer.ticket import Attachment, Note, Raw
 
 ENVELOPE_FROM: Final = "envelope_from"
+_PATH: Final = re.compile(r"[^\s\x00-\x1f\x7f]+@[^\s\x00-\x1f\x7f]+")
+"""An envelope sender that can be written to; any other is as good as unknown."""
 ENVELOPE_TO: Final = "envelope_to"
 """Keys of `Raw.meta`: the sender of the envelope ("" = the null sender), its recipients separated by blanks."""
 FORWARDS_MAX: Final = 3
@@ -44,7 +46,8 @@ class Mail:
     """A mail as read.
 
     `message_id`, `in_reply_to` and `references` stand without angle brackets. `text` has line feeds only and is never
-    HTML; `html` is the markup as sent, for who must see it. `from_` falls back on Sender, Return-Path and envelope;
+    HTML; `html` is the markup as sent, for who must see it. `wrapping`: the attachments that say nothing to a reader
+    (detached signatures, PGP's version). `from_` falls back on Sender, Return-Path and envelope;
     `envelope_from`: None when unknown, "" for the null sender. `fields`: lower-case name and raw value, in order.
     """
 
@@ -61,6 +64,7 @@ class Mail:
     text: str
     html: str
     attachments: tuple[Attachment, ...]
+    wrapping: tuple[Attachment, ...]
     content_type: str
     content_type_params: Mapping[str, str]
     envelope_from: str | None
@@ -105,7 +109,8 @@ def read(raw: Raw) -> Mail:
 
 def read_bytes(body: bytes, envelope_from: str | None = None, envelope_to: tuple[str, ...] = ()) -> Mail:
     """As `read`, for bytes."""
-    return _read(body, envelope_from, envelope_to, depth=0)
+    known = envelope_from if not envelope_from or _PATH.fullmatch(envelope_from) else None
+    return _read(body, known, envelope_to, depth=0)
 
 
 def _read(body: bytes, envelope_from: str | None, envelope_to: tuple[str, ...], depth: int) -> Mail:
@@ -168,6 +173,7 @@ def _composed(
         text=text,
         html=markup,
         attachments=tuple(found.files),
+        wrapping=tuple(found.wrapping),
         content_type=root.content.value,
         content_type_params=dict(root.content.parameters),
         envelope_from=envelope_from,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from channels.email.auth import marks
 from channels.email.automatic import Automatic, Kind, judge
 from channels.email.digest import source_id
 from channels.email.dsn import read_report
@@ -16,7 +17,6 @@ from channels.email.quotes import Trimmed, trim
 from channels.email.threads import reference_of, senders_of, sent_by_us, threads_of
 from normalizer.errors import Rejected
 from normalizer.ticket import (
-    TEXT_MAX,
     Attachment,
     Flag,
     Inbound,
@@ -68,13 +68,14 @@ def parse(raw: Raw, site: Site) -> Inbound:
     aside = _aside(automatic)
     joins = aside is None or (automatic is not None and automatic.kind is Kind.AUTO_REPLY)
     return Inbound(
-        text=_said(mail, trimmed)[:TEXT_MAX],
+        text=_said(mail, trimmed),
         digest=_digest(raw),
         title=mail.subject[:SUBJECT_MAX] or None,
         requester=_requester(mail, writer, automatic),
         attachments=_files(mail),
         threads=_threads(mail, site) if joins else (),
         senders=senders_of(writer),
+        verified=marks.decode(raw.meta.get(marks.META)),
         flags=(Flag.AUTOMATED,) if automatic is not None and automatic.is_machine else (),
         notes=(*mail.notes, *_notes(trimmed, automatic)),
         set_aside=aside,

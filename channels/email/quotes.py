@@ -59,6 +59,7 @@ class _Kind(StrEnum):
 _BOOK: Final = load("quotes", _Book)
 _QUOTE: Final = re.compile(r"[>＞]|[A-Za-z]{1,2}>(?:[\s>]|$)")
 _QUOTE_MARKS: Final = re.compile(r"^[>＞\s]+")
+_QUOTED_ONCE: Final = re.compile(r"^\s{0,8}[>＞] ?")
 _RULE: Final = re.compile(r"[-=_*#~+—–─]{2,}|—")
 _ADDRESS: Final = re.compile(r"[\w.+=-]@[\w-]|mailto:")
 _DATE: Final = re.compile(r"(?:19|20)\d{2}|\d{1,2}[:：.h]\d{2}|\d{1,2}[/.-]\d{1,2}[/.-]\d{2}|\d{1,2}月")
@@ -135,7 +136,7 @@ def _kind_at(bare: Sequence[str], at: int, before: _Kind) -> tuple[_Kind, int]:
     if not line:
         return _Kind.EMPTY, 1
     if _QUOTE.match(line) or (line[0] == "|" and _is_barred(line, before)):
-        return _Kind.QUOTE, 1
+        return (_Kind.FORWARDED if _passes_on(line, before) else _Kind.QUOTE), 1
     if len(line) > _LONG:
         return _Kind.TEXT, 1
     if count := _header_block(bare, at):
@@ -148,6 +149,12 @@ def _kind_at(bare: Sequence[str], at: int, before: _Kind) -> tuple[_Kind, int]:
 def _is_barred(line: str, before: _Kind) -> bool:
     """Some programs quote with bars; a line that also ends in one is a row of a table."""
     return (before in _MARKERS or before is _Kind.QUOTE) and (line == "|" or not line.endswith("|"))
+
+
+def _passes_on(line: str, before: _Kind) -> bool:
+    """Some programs quote what they pass on: the first line of the quotation then says so."""
+    core = _QUOTE_MARKS.sub("", line)
+    return before is _Kind.TEXT and 0 < len(core) <= _LONG and _alone(core) is _Kind.FORWARDED
 
 
 def _alone(line: str) -> _Kind:
@@ -337,6 +344,8 @@ def _taken_apart(lines: Sequence[str], kinds: Sequence[_Kind], cut: int) -> Trim
         elif at <= last:
             text.append(lines[at])
     rest = lines[cut:]
+    if rest and _QUOTE.match(rest[0].strip(_BLANKS)):
+        rest = [_QUOTED_ONCE.sub("", line) for line in rest]
     is_forwarded = any(kind is _Kind.FORWARDED for kind in kinds[cut : cut + 1])
     return Trimmed(
         text=_joined(text),

@@ -12,9 +12,7 @@ import os
 import ssl
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -24,21 +22,17 @@ from aiosmtpd.smtp import Session as Facts
 
 from channels.buckets import Buckets, client_key
 from channels.contract import Host
-from channels.email import digest
+from channels.email.auth.verify import Verifier
 from channels.email.config import EmailConfig, Network, Rate, split_listen
-from channels.email.parse import CHANNEL
+from channels.email.raw import raw_of
 from channels.email.wire import FAILED, LmtpSession, Room, Session
 from normalizer.errors import Rejected, TryAgain
-from normalizer.ticket import Raw
 
 log = structlog.get_logger(__name__)
 
-CONTENT_TYPE: Final = "message/rfc822"
 POSTMASTER: Final = "postmaster"
 DRAIN: Final = 3.0
 """Seconds in which answers to complete mails may still go out when we are stopped."""
-LARGE: Final = 256 * 1024
-"""Bytes from which a digest is taken in a thread: the loop serves others meanwhile."""
 NAME_MAX: Final = 255
 
 UNKNOWN: Final = "550 5.1.1 There is no such address here."
@@ -60,12 +54,13 @@ REFUSED: Final = "554 5.7.0 This mail is not accepted."
 class Receiver:
     """The desk of every connection (`wire.Desk`)."""
 
-    def __init__(self, config: EmailConfig, host: Host) -> None:
+    def __init__(self, config: EmailConfig, host: Host, verifier: Verifier) -> None:
         self.room = Room(config.max_inflight_bytes)
         self.sessions: set[Session] = set()
         self.closing = False
         self._config = config
         self._host = host
+        self._verifier = verifier
         self._recipients = frozenset(config.accepted)
         self._domains = frozenset(address.rpartition("@")[2] for address in config.accepted)
         self._clients: Counter[str] = Counter()
@@ -140,7 +135,7 @@ class Receiver:
         content = envelope.content
         assert isinstance(content, bytes)
         try:
-            raw = await self._raw(session, envelope, content)
+            raw = await raw_of(content, _transport(session, envelope), self._verifier)
             receipt = await self._host.accept(raw)
         except Rejected as error:
             log.warning("mail_refused", code=error.code)
@@ -158,21 +153,6 @@ class Receiver:
         else:
             log.error("mail_session_failed", error=type(error).__name__)
         return FAILED
-
-    async def _raw(self, session: Session, envelope: Envelope, content: bytes) -> Raw:
-        now = datetime.now(UTC)
-        try:
-            find = partial(digest.source_id, content)
-            source_id, found = await asyncio.to_thread(find) if len(content) > LARGE else find()
-        except Exception as error:
-            # Our own code failed at it: that must not keep the mail out for ever. The same bytes have the same id.
-            log.error("mail_digest_failed", error=type(error).__name__)
-            found = sha256(content).hexdigest()
-            source_id = f"bytes:{found}"
-        meta = {"digest": found, **_transport(session, envelope)}
-        return Raw(
-            channel=CHANNEL, source_id=source_id, received_at=now, body=content, content_type=CONTENT_TYPE, meta=meta
-        )
 
 
 class Certificate:
@@ -212,11 +192,11 @@ class Certificate:
 class Server:
     """The listening sockets of one channel. `addresses`: kind -> where it listens, when `started` is set."""
 
-    def __init__(self, config: EmailConfig, host: Host) -> None:
+    def __init__(self, config: EmailConfig, host: Host, verifier: Verifier | None = None) -> None:
         self.addresses: dict[str, str] = {}
         self.started = asyncio.Event()
         self._config = config
-        self._receiver = Receiver(config, host)
+        self._receiver = Receiver(config, host, verifier or Verifier(config))
 
     async def run(self) -> None:
         """Listen until cancelled; then close, and give answers to complete mails `DRAIN` seconds to go out.

@@ -265,7 +265,8 @@ def contract_of(breaking: type[Toy]) -> Examples:
 async def test_the_kit_finds_a_channel_out(
     breaking: type[Toy], case: Callable[[Examples], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("channels.testing.PATIENCE", 0.5)
+    for bound in ("PATIENCE", "ENDS_WITHIN"):
+        monkeypatch.setattr(f"channels.testing.{bound}", 0.5)
     with pytest.raises(AssertionError):
         await case(contract_of(breaking))
     if breaking is Clings:

@@ -21,6 +21,7 @@ from channels.web import Web, WebConfig
 from normalizer import TryAgain
 from normalizer.identity import number
 from normalizer.ticket import Raw
+from tests.waiting import HANGS
 
 NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 NUMBER = number(NOW.date(), 0, 7)
@@ -167,7 +168,7 @@ async def test_a_body_that_announces_its_excess_is_refused_unread(host: FakeHost
     reader, writer = await asyncio.open_connection(address[0], int(address[1]))
     head = f"POST {API} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {10**8}\r\n\r\n"
     writer.write(head.encode())
-    status = await asyncio.wait_for(reader.readline(), 5)
+    status = await asyncio.wait_for(reader.readline(), HANGS)
     writer.close()
     assert b" 413 " in status
 

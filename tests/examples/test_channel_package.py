@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import HANGS
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/channel-package"
 
@@ -26,7 +28,7 @@ def run(*command: str, cwd: Path, path: Path | None = None) -> str:
     """The output of a Python started in `cwd`, which sees our packages and what is installed in `path`."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, filter(None, (path, ROOT))))}
     done = subprocess.run(
-        [sys.executable, *command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, *command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=5 * HANGS
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -21,6 +21,7 @@ from gateway.cli.app import app
 from gateway.migrations import migrate
 from normalizer import identity
 from normalizer.schema import ticket_schema
+from tests.waiting import HANGS
 
 pytestmark = pytest.mark.usefixtures("clean_env")
 
@@ -100,7 +101,7 @@ def test_normalize_is_a_command_without_traceback_for_a_name_that_is_not_utf8(tm
     name = os.fsencode(tmp_path) + b"/\xff.json"
     Path(os.fsdecode(name)).write_text('{"text": "here"}', "utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "gateway", "normalize", "web", name], capture_output=True, check=True, timeout=60
+        [sys.executable, "-m", "gateway", "normalize", "web", name], capture_output=True, check=True, timeout=HANGS
     )
     assert json.loads(done.stdout)["text"] == "here"
     assert done.stderr == b""
@@ -202,7 +203,7 @@ def test_a_new_channel_passes_its_own_conformance_tests(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=5 * HANGS,
     )
     assert done.returncode == 0, done.stdout
     assert jiesu("channels", "new", "night_line", "--to", tmp_path).exit_code == 66  # never over existing work
@@ -270,7 +271,7 @@ def test_up_names_an_address_that_is_taken_and_leaves_nothing_behind(tmp_path: P
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         where = f"127.0.0.1:{stranger.getsockname()[1]}"
         words = [sys.executable, "-m", "gateway", "up", "--data-dir", str(tmp_path / "data"), "--http", where]
-        answer = subprocess.run(words, capture_output=True, text=True, timeout=30)
+        answer = subprocess.run(words, capture_output=True, text=True, timeout=HANGS)
     assert (answer.returncode, answer.stderr) == (1, f"http.listen {where}: Address already in use\n")
     assert not (tmp_path / "data").exists(), "no server was started"
 

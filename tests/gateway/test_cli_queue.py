@@ -9,7 +9,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,9 @@ from gateway.cli.app import app
 from normalizer import identity, normalize
 from normalizer.ticket import Inbound, Raw
 from tests.gateway.conftest import RECEIVED
-from tests.workers.servers import Starter, free_port, server
+from tests.ports import free_port
+from tests.waiting import HANGS, wait_until
+from tests.workers.servers import Starter, server
 from workers import keys
 from workers.connect import connect_async
 from workers.dead import Dead, DeadEntry
@@ -63,8 +64,8 @@ def following(config: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def next_line(process: subprocess.Popen[bytes]) -> bytes:
     assert process.stdout is not None
-    ready, _, _ = select.select([process.stdout], [], [], 20)
-    assert ready, "nothing was printed within 20 s"
+    ready, _, _ = select.select([process.stdout], [], [], HANGS)
+    assert ready, f"nothing was printed within {HANGS:.0f} s"
     return process.stdout.readline()
 
 
@@ -76,7 +77,7 @@ def test_follow_prints_each_event_as_it_comes_and_ends_quietly_with_ctrl_c(valke
         event = json.loads(next_line(process))
         assert (event["id"], event["data"]["text"]) == (f"{second}.accepted", "井盖丢了")
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=HANGS)
         assert (process.returncode, out, err) == (0, b"", b"")
 
 
@@ -84,10 +85,7 @@ def test_follow_begins_with_what_comes_next(valkey: Any, config: Path) -> None:
     enqueue(valkey, "old", 1, "旧的")
     with following(config) as process:
         client = valkey.client()
-        deadline = time.monotonic() + 20
-        while not any(one["cmd"] == "xread" for one in client.client_list()):  # it waits for the stream
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: any(one["cmd"] == "xread" for one in client.client_list()), "it waits for the stream")
         enqueue(valkey, "new", 2, "新的")
         assert "新的" in next_line(process).decode()
 
@@ -168,6 +166,6 @@ def test_a_cluster_is_refused_at_start_with_the_reason(server: Starter, tmp_path
     file = tmp_path / "config.yaml"
     file.write_text(f"redis:\n  url: redis://127.0.0.1:{port}/0\nhttp:\n  listen: 127.0.0.1:0\n", "utf-8")
     words = [sys.executable, "-m", "gateway", command, "--config", str(file), "--data-dir", str(tmp_path / "data")]
-    answer = subprocess.run(words, capture_output=True, text=True, timeout=30)
+    answer = subprocess.run(words, capture_output=True, text=True, timeout=HANGS)
     assert answer.returncode == 69
     assert answer.stderr.startswith("Redis Cluster cannot hold the queue")

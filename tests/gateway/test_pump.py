@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gateway import ledger, trials
@@ -21,6 +24,7 @@ from gateway.writer import Writer
 from normalizer.errors import TryAgain
 from normalizer.identity import ticket_id
 from normalizer.ticket import Raw
+from tests.waiting import HANGS
 from workers import keys
 
 PLANTED = """
@@ -45,6 +49,7 @@ class Planted:
                 case b"raise": raise RuntimeError("secret words of a citizen")
                 case b"reject": raise Rejected("nonsense", "It cannot be read.")
                 case b"hang": time.sleep(600)  # it hangs: that is its part in the test
+                case b"slow": time.sleep(3.5)  # and this one is in time after all
                 case b"die": os._exit(9)
         return Inbound(text=raw.body.decode(), digest=raw.source_id)
 
@@ -87,11 +92,23 @@ class Line:
 
         return await self.writer.submit(read)
 
-    async def until(self, done: Callable[[dict], bool], seconds: float = 30) -> dict:
+    async def until(self, done: Callable[[dict], bool], seconds: float = HANGS) -> dict:
         async with asyncio.timeout(seconds):
             while not done(rows := await self.rows()):
                 await asyncio.sleep(0.05)
         return rows
+
+    async def fact(self, column: str, number: str) -> float:
+        read = f"SELECT {column} FROM submission WHERE number = ?"
+        return (await self.writer.submit(lambda db: db.execute(read, (number,)).fetchone()))[0]
+
+    async def tried_since(self, number: str) -> float:
+        """When the row was last seen untried (unix seconds), once it is tried."""
+        seen = time.time()
+        while not await self.fact("attempts", number):
+            seen = time.time()
+            await asyncio.sleep(0.005)
+        return seen
 
 
 @pytest.fixture
@@ -149,9 +166,9 @@ async def test_what_is_offered_again_does_not_count_as_slow(planted, line):
 
 
 async def test_what_raises_hangs_or_dies_is_parked_and_the_rest_goes_on(planted, line, valkey):
-    async with line(time_limit=1.0) as running:
+    async with line(time_limit=2.0) as running:
         numbers = await running.put(b"one", b"raise", b"two", b"hang", b"three", b"die", b"reject", b"four")
-        rows = await running.until(ended)
+        rows = await running.until(ended, 5 * HANGS)  # seven children one after another, each of which imports a lot
     states = [rows[number][:2] for number in numbers]
     assert [state for state, _ in states] == [
         "queued", "parked", "queued", "parked", "queued", "parked", "parked", "queued",
@@ -164,6 +181,48 @@ async def test_what_raises_hangs_or_dies_is_parked_and_the_rest_goes_on(planted,
     assert died[1:] == ("crashed", "exited with code 9")
     assert rejected[1] == "nonsense"
     assert sorted(tickets(valkey)) == sorted(numbers[n] for n in (0, 2, 4, 7))
+
+
+async def test_rows_around_one_that_hangs_wait_for_its_limit_not_for_a_start_too(planted, line):
+    """The next child is up when the limit strikes. What is left is to take over: far less than to start, here now."""
+    began = time.time()
+    async with line() as running:
+        await running.put(b"first")
+        await running.until(ended)
+    start = time.time() - began
+    limit = max(1.0, 4 * start)
+    async with line(time_limit=limit) as running:
+        around = [b"request %d" % n for n in range(20)]
+        others = await running.put(*around[:10], b"hang", *around[10:])
+        hung = others.pop(10)
+        tried = await running.tried_since(hung)
+        await running.until(lambda rows: all(rows[number][0] == "queued" for number in others), 60 + limit)
+        delays = [await running.fact("ended_at", number) - tried for number in others]
+    print(f"\nlimit {limit:.2f} s, longest delay {max(delays):.3f} s; a start takes {start:.2f} s")
+    assert min(delays[10:]) > limit / 2, "they were behind it"
+    assert max(delays) < limit + start / 2
+
+
+def working() -> list[psutil.Process]:
+    """The children of pumps in this process, those standing by too."""
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended; a zombie is one of these too
+            if "gateway.pump_child" in child.cmdline():
+                found.append(child)
+    return found
+
+
+async def test_a_row_that_is_slow_but_in_time_leaves_no_second_child_nor_does_the_end_of_the_pump(planted, line):
+    async with line(time_limit=5) as running:
+        [number] = await running.put(b"slow")
+        await running.until(lambda _: len(working()) == 2)
+        rows = await running.until(ended)
+        assert rows[number][0] == "queued"
+        await running.until(lambda _: len(working()) == 1)
+        await running.put(b"another", b"slow")
+        await running.until(lambda _: len(working()) == 2)
+    assert working() == []
 
 
 async def test_after_the_fix_a_parked_row_is_queued_under_the_same_number(planted, line, valkey):
@@ -205,7 +264,9 @@ async def test_rows_wait_while_the_server_is_away_and_are_offered_again_after_a_
 
 
 async def test_a_server_that_goes_away_is_a_warning_and_its_return_is_none(planted, tmp_path, own_valkey, written):
-    config = Config(data_dir=tmp_path / "data", redis={"url": own_valkey.url}, channels={"planted": {}})
+    config = Config(
+        data_dir=tmp_path / "data", redis={"url": own_valkey.url}, channels={"planted": {}}, pump={"nice": 0}
+    )
     spool = Spool(config.data_dir / "spool", "Asia/Shanghai")
     spool.remember(spool.db, "gateway", "00")
     writer = Writer(spool.db)
@@ -213,7 +274,7 @@ async def test_a_server_that_goes_away_is_a_warning_and_its_return_is_none(plant
     tasks = [asyncio.create_task(writer.run()), asyncio.create_task(pump.run())]
 
     async def until(state: str) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANGS):
             while pump.server_state != state:
                 await asyncio.sleep(0.05)
 
@@ -239,7 +300,7 @@ async def test_a_child_whose_spool_is_broken_ends_is_logged_and_started_again(pl
         await running.until(ended)
         await running.writer.submit(lambda db: db.execute("ALTER TABLE submission RENAME TO hidden"))
         running.pump.ring()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANGS):
             while "pump_child_ended" not in written.text:
                 await asyncio.sleep(0.05)
         await running.writer.submit(lambda db: db.execute("ALTER TABLE hidden RENAME TO submission"))

@@ -75,6 +75,13 @@ def test_a_field_named_like_a_fact_of_the_site_follows_the_site_when_left_out(in
     assert (follows.config.domain, own.config.domain) == ("city.example", "sms.example")  # type: ignore[attr-defined]
 
 
+def test_relative_files_of_a_block_within_a_block_lie_below_the_data_directory_too(tmp_path: Path) -> None:
+    imap = {"host": "imap.example", "user": "hotline", "password_file": "p", "ca_file": "/etc/ca.pem"}
+    channel = Registry().build({"email": {"imap": imap}}, folder=tmp_path)["email"]
+    found = channel._config.imap  # type: ignore[attr-defined]
+    assert (found.password_file, found.ca_file) == (tmp_path / "p", Path("/etc/ca.pem"))
+
+
 def test_what_is_not_switched_on_is_not_imported(installed: Path) -> None:
     assert Registry().installed()["fax"] == "acme-sms 1.2"
     assert Registry().build({}) == {}

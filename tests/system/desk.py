@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from typing import Any
 
 import aiohttp
 import psutil
 
 from gateway.auth import new_token
+from tests.waiting import HANGS, wait_until
 
 TOKENS = "seats.jsonl"
 ENVIRONMENT = {
@@ -23,13 +22,6 @@ ENVIRONMENT = {
     "JIESU_CHANNELS__PHONE__POLL": "0.1",
     "JIESU_CHANNELS__PHONE__PATIENCE": "1",
 }
-
-
-def wait_until(condition: Callable[[], object], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.02)
 
 
 def call(call_id: str, *said: str, **more: Any) -> dict[str, Any]:
@@ -49,19 +41,21 @@ class Desk:
         self.inbox = up.directory / "calls"
         self.token = new_token(up.directory / TOKENS, ["submit:phone"])
         self.headers = {"Authorization": f"Bearer {self.token}"}
-        wait_until(lambda: (self.inbox / "failed").exists(), 10, "the folder is watched")
+        wait_until(lambda: (self.inbox / "failed").exists(), "the folder is watched")
 
     def post(self, body: object) -> tuple[int, dict[str, Any]]:
         content = json.dumps(body).encode()
         try:
-            with urllib.request.urlopen(urllib.request.Request(self.url, content, self.headers), timeout=10) as answer:
+            with urllib.request.urlopen(
+                urllib.request.Request(self.url, content, self.headers), timeout=HANGS
+            ) as answer:
                 return answer.status, json.loads(answer.read())
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.loads(error.read())
 
     def session(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(headers=self.headers, timeout=aiohttp.ClientTimeout(total=30))
+        return aiohttp.ClientSession(headers=self.headers, timeout=aiohttp.ClientTimeout(total=HANGS))
 
     def drop(self, name: str, content: bytes) -> None:
         part = self.inbox / f"{name}.part"
@@ -76,7 +70,7 @@ class Desk:
 
     def ticket(self, receipt: dict[str, Any]) -> dict[str, Any]:
         """Once everything has come to its end."""
-        wait_until(self.up.settled, 20, "settled")
+        wait_until(self.up.settled, "settled")
         return dict(self.up.tickets()[receipt["ticket_id"]])
 
     def gateway_bytes(self) -> int:

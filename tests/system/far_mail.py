@@ -14,7 +14,8 @@ from typing import Any, cast
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.system.conftest import free_port
+from tests.ports import free_port
+from tests.waiting import HANGS
 
 RELAY = "JIESU_CHANNELS__EMAIL__RELAY"
 
@@ -61,7 +62,7 @@ class FarMail:
     @contextmanager
     def served(self) -> Iterator[FarMail]:
         host, _, port = self.address.rpartition(":")
-        controller = Controller(self, hostname=host, port=int(port))
+        controller = Controller(self, hostname=host, port=int(port), ready_timeout=HANGS)
         controller.start()
         try:
             yield self

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from gateway import spool_file
+from tests.waiting import HANGS
 
 EACH_PAUSES = 0.06
 
@@ -55,7 +56,10 @@ async def steady_load(up, clients: int = 3, text: str = "路灯坏了") -> Async
             await load.one(session, f"{up.base}/api/v1/requests", f"{text} {number} {(count := count + 1)}")
             await asyncio.sleep(EACH_PAUSES)
 
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session, asyncio.TaskGroup() as group:
+    async with (
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=HANGS)) as session,
+        asyncio.TaskGroup() as group,
+    ):
         for number in range(clients):
             group.create_task(client(number))
         try:
@@ -73,17 +77,9 @@ async def send(up, count: int, text: str) -> Load:
         async with gate:
             await load.one(session, f"{up.base}/api/v1/requests", f"{text} {number}")
 
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=HANGS)) as session:
         await asyncio.gather(*(one(session, number) for number in range(count)))
     return load
-
-
-async def until(condition, seconds: float, what: str) -> None:
-    """Waits for what is true in the end, without stopping the load."""
-    deadline = time.monotonic() + seconds
-    while not await asyncio.to_thread(condition):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        await asyncio.sleep(0.1)
 
 
 def added(up) -> int:
@@ -126,7 +122,7 @@ def fact(up, name: str) -> str | None:
 
 def change(up, statement: str) -> None:
     """What only time, or another version of the software, would do to a spool."""
-    db = sqlite3.connect(up.directory / "spool" / spool_file.FILE, isolation_level=None, timeout=10)
+    db = sqlite3.connect(up.directory / "spool" / spool_file.FILE, isolation_level=None, timeout=HANGS)
     try:
         db.execute(statement)
     finally:

@@ -6,12 +6,13 @@ import contextlib
 import json
 import re
 import smtplib
-import socket
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from gateway import spool_file
+from tests.ports import free_port
+from tests.waiting import HANGS
 
 HOTLINE = "hotline@hotline.example"
 LISTEN = "JIESU_CHANNELS__EMAIL__LISTEN"
@@ -19,10 +20,8 @@ _NUMBER = re.compile(rb"Accepted as (\d+)")
 
 
 def somewhere() -> str:
-    """An address that is free now, for the line's mail server to keep over its restarts."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{sock.getsockname()[1]}"
+    """An address for the line's mail server to keep over its restarts."""
+    return f"127.0.0.1:{free_port()}"
 
 
 class Postman:
@@ -33,7 +32,7 @@ class Postman:
         self._connection: smtplib.SMTP | None = None
         self.tries = 0
 
-    def deliver(self, mail: bytes, sender: str = "citizen@home.example", seconds: float = 60) -> str:
+    def deliver(self, mail: bytes, sender: str = "citizen@home.example", seconds: float = 2 * HANGS) -> str:
         """The same bytes until 250 comes; the number it names. A refusal for good would be the loss of the mail."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

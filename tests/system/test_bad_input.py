@@ -12,6 +12,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.gateway.wire import whole_answer
+from tests.waiting import HANGS
+
 pytestmark = pytest.mark.system
 MIB = 1024 * 1024
 REQUESTS = "/api/v1/requests"
@@ -21,7 +24,7 @@ GROWTH = 20 * MIB
 
 @pytest.fixture
 async def client(steady) -> AsyncIterator[aiohttp.ClientSession]:
-    timeout = aiohttp.ClientTimeout(20)
+    timeout = aiohttp.ClientTimeout(total=HANGS)
     async with aiohttp.ClientSession(steady.base, auto_decompress=False, timeout=timeout) as session:
         yield session
 
@@ -32,7 +35,7 @@ async def others_are_served(steady, client: aiohttp.ClientSession) -> AsyncItera
     yield
     async with client.post(REQUESTS, json={"text": "路灯坏了"}) as answer:
         assert answer.status == 201
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANGS):
         while (counts := steady.counts())["in_flight"]:
             await asyncio.sleep(0.05)
     assert counts["received"] == counts["queued"] == counts["received"] + counts["parked"] + counts["set_aside"]
@@ -188,7 +191,7 @@ async def test_no_file_name_leads_anywhere(steady, client):
 
 async def stored(steady, ticket_id: str) -> dict[str, Any]:
     with steady.client() as redis:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANGS):
             while (document := redis.hget(f"jiesu:ticket:{ticket_id}", "doc")) is None:
                 await asyncio.sleep(0.05)
     found: dict[str, Any] = json.loads(document)
@@ -272,7 +275,7 @@ class Exchange:
                 self.sent += len(piece)
         except ConnectionError:
             pass  # closed by the server
-        await asyncio.wait_for(reading, 20)
+        await asyncio.wait_for(reading, HANGS)
         writer.close()
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
@@ -307,13 +310,15 @@ async def test_100_mb_are_refused_before_they_have_come_and_are_not_kept(steady,
     assert memory.growth() < limit + GROWTH
 
 
-async def trickle(steady) -> Exchange:
-    """A body that never ends, byte by byte."""
+async def trickle(steady, begun: asyncio.Event) -> Exchange:
+    """A body that never ends, byte by byte, until the answer is there as a whole."""
     exchange = Exchange(steady)
     head = f"POST {REQUESTS} HTTP/1.1\r\nHost: a\r\nContent-Type: {JSON}\r\nContent-Length: 100000\r\n\r\n".encode()
     reader, writer = await asyncio.open_connection(*exchange.address)
     writer.write(head)
-    answering = asyncio.create_task(reader.read())
+    await writer.drain()
+    begun.set()
+    answering = asyncio.create_task(whole_answer(reader))
     while not answering.done():
         writer.write(b" ")
         await asyncio.wait([answering], timeout=0.05)
@@ -323,12 +328,13 @@ async def trickle(steady) -> Exchange:
 
 
 async def test_a_body_that_trickles_is_given_up_on_and_nobody_waits_for_it(monkeypatch, request):
-    monkeypatch.setenv("JIESU_HTTP__BODY_TIMEOUT", "1")
+    monkeypatch.setenv("JIESU_HTTP__BODY_TIMEOUT", "5")  # long enough for one request on any machine
     up = request.getfixturevalue("up")
-    trickling = [asyncio.create_task(trickle(up)) for _ in range(50)]
-    await asyncio.sleep(0)
+    begun = [asyncio.Event() for _ in range(50)]
+    trickling = [asyncio.create_task(trickle(up, event)) for event in begun]
+    await asyncio.gather(*(event.wait() for event in begun))
     status, _ = await asyncio.to_thread(up.post, {"text": "a"})
     assert status == 201
     assert not any(task.done() for task in trickling)
-    for exchange in await asyncio.wait_for(asyncio.gather(*trickling), 20):
+    for exchange in await asyncio.wait_for(asyncio.gather(*trickling), HANGS):
         exchange.assert_problem(408, "body_timeout")

@@ -15,6 +15,8 @@ from axe_playwright_python.async_playwright import Axe
 from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright
 
+from tests.waiting import HANGS
+
 pytestmark = pytest.mark.system
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NARROW = {"width": 360, "height": 740}
@@ -27,7 +29,8 @@ async def browser() -> AsyncIterator[Browser]:
         pytest.skip("no Chromium here: .ci/run installs Debian's package `chromium`")
     async with async_playwright() as playwright:
         # Without the sandbox because CI is root; it opens our own pages only.
-        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        started = {"args": ["--no-sandbox"], "timeout": HANGS * 1000}
+        running = await playwright.chromium.launch(executable_path=CHROMIUM, **started)
         yield running
         await running.close()
 
@@ -38,6 +41,7 @@ async def page(browser: Browser, steady: Any) -> Page:
     context = await browser.new_context(
         base_url=steady.base, java_script_enabled=False, locale="zh-CN", viewport=NARROW
     )
+    context.set_default_timeout(HANGS * 1000)
     return await context.new_page()
 
 
@@ -48,7 +52,7 @@ def photo() -> dict[str, Any]:
 
 
 async def stored(steady: Any) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANGS):
         while steady.counts()["in_flight"]:
             await asyncio.sleep(0.05)
 
@@ -152,6 +156,7 @@ async def test_every_page_is_accessible_and_fits_its_screen(
     context = await browser.new_context(
         base_url=steady.base, bypass_csp=True, locale="zh-CN", viewport={"width": viewport["width"], "height": 740}
     )
+    context.set_default_timeout(HANGS * 1000)
     page = await context.new_page()
     async for name in every_page(page, steady):
         found = await Axe().run(page)

@@ -14,8 +14,10 @@ from typing import Any
 
 import aiohttp
 import pytest
+import redis
 
-from tests.system.desk import ENVIRONMENT, Desk, call, encoded, wait_until
+from tests.system.desk import ENVIRONMENT, Desk, call, encoded
+from tests.waiting import HANGS, wait_until
 from workers.destinations.file_index import repeats
 
 pytestmark = pytest.mark.system
@@ -99,8 +101,8 @@ class Storm:
     def _kill(self, files: int) -> None:
         role = TARGETS[len(self.kills) % len(TARGETS)]
         enough = len(self.desk.names("done")) + self._dice.randrange(1, files)
-        wait_until(lambda: len(self.desk.names("done")) >= enough, 30, "files are taken")
-        wait_until(lambda: self.desk.up.kill(role), 20, f"a {role} to kill")
+        wait_until(lambda: len(self.desk.names("done")) >= enough, "files are taken")
+        wait_until(lambda: self.desk.up.kill(role), f"a {role} to kill")
         self.kills.append(role)
 
     async def rages(self, count: int, kills: int) -> None:
@@ -108,10 +110,10 @@ class Storm:
         share = -(-count // kills)
         for begin in range(0, count, share):
             await self.part(range(begin, min(begin + share, count)))
-        await asyncio.to_thread(wait_until, self.desk.emptied, 60, "every file is taken")
+        await asyncio.to_thread(wait_until, self.desk.emptied, "every file is taken")
         self._drop_again("1.json", "3.srt")
-        await asyncio.to_thread(wait_until, self.desk.emptied, 10, "they are taken again")
-        await asyncio.to_thread(wait_until, up.settled, 60 + count / 50, f"settled: {up.counts()}")
+        await asyncio.to_thread(wait_until, self.desk.emptied, "they are taken again")
+        await asyncio.to_thread(wait_until, up.settled, f"settled: {up.counts()}", HANGS + count / 10)
         lines = [json.loads(line) for line in (up.directory / "delivered.jsonl").read_bytes().splitlines()]
         counts, added = up.counts(), up.client().xinfo_stream("jiesu:tickets")["entries-added"]
         print(
@@ -146,7 +148,7 @@ async def test_the_long_storm_of_calls(desk, send_until_received):
 
 def test_another_transcript_of_a_call_grows_its_ticket_once(seats):
     up, client = seats.up, seats.up.client()
-    entries = client.xlen("jiesu:tickets")
+    entries = entries_added(client)
     first, second = call("twice", "人民路的路灯坏了"), call("twice", "人民路12号的路灯坏了三天了")
     _, receipt = seats.post(first)
     before = seats.ticket(receipt)["version"]
@@ -156,14 +158,19 @@ def test_another_transcript_of_a_call_grows_its_ticket_once(seats):
     for again in (second, first, second):
         assert (seats.post(again)[0], seats.post(again)[1]["duplicate"]) == (200, True)
     seats.drop("twice.json", json.dumps(second, indent=1).encode())  # laid out otherwise, the same content
-    wait_until(lambda: "twice.json" in seats.names("done"), 10, "the file is taken")
+    wait_until(lambda: "twice.json" in seats.names("done"), "the file is taken")
     ticket = seats.ticket(receipt)
     assert ticket["number"] == receipt["number"]
     assert [turn["text"] for turn in ticket["conversation"]] == ["人民路的路灯坏了", "人民路12号的路灯坏了三天了"]
     (event,) = (e for e in events(up) if e["type"] == FOLLOWED_UP)
     assert (event["subject"], event["data"]["version"]) == (receipt["ticket_id"], before + 1)
-    assert client.xlen("jiesu:tickets") == entries + 1
+    assert entries_added(client) == entries + 1
     assert other["ticket_id"] not in up.tickets()
+
+
+def entries_added(client: redis.Redis) -> int:
+    """How many ever: the stream itself is trimmed."""
+    return int(client.xinfo_stream("jiesu:tickets")["entries-added"]) if client.exists("jiesu:tickets") else 0
 
 
 def events(up: Any) -> Iterator[dict[str, Any]]:
@@ -196,13 +203,13 @@ def test_what_is_no_transcript_ends_in_failed_with_its_reason_and_the_rest_goes_
         archive.writestr("1.json", encoded(call("zipped", matter(1))))
     (seats.inbox / "talks.part").rename(seats.inbox / "talks.zip")
     seats.drop("after.json", encoded(call("after", "花园路的井盖丢了")))
-    wait_until(lambda: "after.json" in seats.names("done"), 5, "the rest does not wait")
-    wait_until(seats.emptied, 10, "every file has its place")
+    wait_until(lambda: "after.json" in seats.names("done"), "the rest does not wait")
+    wait_until(seats.emptied, "every file has its place")
     assert seats.names("failed") == ["huge.json", "huge.json.reason.json", "talks.zip", "talks.zip.reason.json"]
     assert reason(seats, "huge.json") == "body_too_large"
     assert reason(seats, "talks.zip") == "unknown_format"
     assert seats.gateway_bytes() - before < 30 * MIB
-    wait_until(seats.up.settled, 10, "settled")
+    wait_until(seats.up.settled, "settled")
     assert seats.up.counts()["parked"] == 0
 
 
@@ -276,4 +283,4 @@ async def test_a_thousand_lines_are_answered_in_order_and_not_kept_in_memory(sea
     assert refused["error"]["errors"][0]["pointer"] == "/call_id"
     assert len({answer["ticket_id"] for answer in answers if answer is not refused}) == 999
     assert peak - before < 30_000_000
-    await asyncio.to_thread(wait_until, lambda: not seats.up.counts()["in_flight"], 60, "all are queued")
+    await asyncio.to_thread(wait_until, lambda: not seats.up.counts()["in_flight"], "all are queued")

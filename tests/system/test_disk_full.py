@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.load import send, steady_load, stored, until
+from tests.system.load import send, steady_load, stored
+from tests.waiting import until
 
 pytestmark = pytest.mark.system
 SIZE = 48 * 1024 * 1024
@@ -58,11 +59,11 @@ async def test_an_almost_full_disk_is_left_to_redis_and_intake_says_try_again(sm
     assert_asked_to_try_again(during)
     assert during.statuses == {503: 10}
     assert not up.ready(), "a load balancer is told"
-    await until(up.settled, 60, "what was taken before is delivered meanwhile")
+    await until(up.settled, "what was taken before is delivered meanwhile")
     other.unlink()
     after = await send(up, 5, "after")
     assert after.statuses == {201: 5}
-    await until(up.settled, 60, "delivered")
+    await until(up.settled, "delivered")
     assert stored(up) == before.numbers() | after.numbers()
 
 
@@ -72,16 +73,16 @@ async def test_a_disk_full_to_the_last_byte_loses_nothing_that_was_acknowledged(
     up.start()
     gateway = up.pids()["gateway"]
     async with steady_load(up, text="路灯坏了" * 300) as load:
-        await until(lambda: load.statuses[201] > 20, 10, "load before")
+        await until(lambda: load.statuses[201] > 20, "load before")
         other = fill(small_disk, leave=300_000)
-        await until(lambda: load.statuses[503] > 100, 30, "the disk is full")
+        await until(lambda: load.statuses[503] > 100, "the disk is full")
         taken = load.statuses[201]
         other.unlink()
-        await until(lambda: load.statuses[201] > taken + 50, 60, "taken again")
+        await until(lambda: load.statuses[201] > taken + 50, "taken again")
     print(f"\nstatuses {dict(load.statuses)}, slowest {load.slowest * 1000:.0f} ms, {up.counts()}")
     assert_asked_to_try_again(load)
     assert up.pids()["gateway"] == gateway, "the gateway survives"
-    await until(lambda: up.counts()["in_flight"] == 0, 60, "all queued")
+    await until(lambda: up.counts()["in_flight"] == 0, "all queued")
     counts = up.counts()
     assert (counts["queued"], counts["parked"]) == (len(load.receipts), 0)
     assert stored(up) == load.numbers(), "every number acknowledged, and no other"

@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -16,17 +15,11 @@ import pytest
 import redis
 
 from normalizer.identity import number
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 
 FOLLOWED_UP = "org.jiesu.ticket.followed_up.v1"
-
-
-def wait_until(condition: Callable[[], object], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.1)
 
 
 def follow_up(up: Any, receipt: dict[str, Any], text: str, *, code: str | None = None, key: str) -> tuple[int, dict]:
@@ -37,7 +30,7 @@ def follow_up(up: Any, receipt: dict[str, Any], text: str, *, code: str | None =
 def opened(up: Any, text: str) -> dict[str, Any]:
     """A ticket that is on the queue and delivered; its receipt."""
     _, receipt = up.post({"text": text, "phone": "13800138000"})
-    wait_until(lambda: up.settled() and up.client().exists(f"jiesu:ticket:{receipt['ticket_id']}"), 15, "a ticket")
+    wait_until(lambda: up.settled() and up.client().exists(f"jiesu:ticket:{receipt['ticket_id']}"), "a ticket")
     return dict(receipt)
 
 
@@ -84,7 +77,7 @@ def test_a_message_through_the_api_grows_the_ticket_once(up):
     assert answer["number"] != receipt["number"]
     for _ in range(3):
         assert follow_up(up, receipt, "今天又坏了两盏", key="more") == (200, answer | {"duplicate": True})
-    wait_until(lambda: up.settled() and follow_ups(up), 15, "the ticket has grown")
+    wait_until(lambda: up.settled() and follow_ups(up), "the ticket has grown")
     (event,) = follow_ups(up)
     assert (event["subject"], event["data"]["version"]) == (receipt["ticket_id"], before + 1)
     assert event["data"]["turn"]["text"] == "今天又坏了两盏"
@@ -103,7 +96,7 @@ def test_a_message_through_the_api_grows_the_ticket_once(up):
 def test_an_emergency_in_a_message_makes_the_ticket_urgent(up):
     receipt = opened(up, "楼下路灯坏了三天")
     follow_up(up, receipt, "着火了，有人被困", key="fire")
-    wait_until(lambda: len(up.delivered()) == 2, 15, "the message is delivered")
+    wait_until(lambda: len(up.delivered()) == 2, "the message is delivered")
     (ticket,) = up.tickets().values()
     assert (ticket["urgency"]["tier"], ticket["flags"]) == ("immediate", ["emergency"])
     assert up.client().hget(f"jiesu:ticket:{receipt['ticket_id']}", "tier") == b"immediate"
@@ -119,10 +112,8 @@ def test_the_progress_page_takes_and_then_shows_more(up):
     status, page = up.progress(receipt["number"], **fields)
     assert (status, "已收到您的补充" in page) == (201, True)
     assert up.progress(receipt["number"], **fields)[0] == 200, "a double click"
-    wait_until(
-        lambda: "收到您的补充。" in up.progress(receipt["number"], code=receipt["code"])[1], 15, "the page shows it"
-    )
-    wait_until(up.settled, 15, "delivered")
+    wait_until(lambda: "收到您的补充。" in up.progress(receipt["number"], code=receipt["code"])[1], "the page shows it")
+    wait_until(up.settled, "delivered")
     (ticket,) = up.tickets().values()
     assert said(ticket) == ["孩子差点掉下去"]
     assert (len(follow_ups(up)), entries_added(up)) == (1, 1)
@@ -145,7 +136,7 @@ def test_a_stranger_cannot_grow_a_ticket(up):
         assert status == (422 if "pass" in proof else 403)
         assert "收到您的补充。" not in page
     assert follow_up(up, receipt, text, code=other["code"], key="stranger")[0] == 201
-    wait_until(lambda: up.settled() and entries_added(up) == 3, 15, "the stranger's own ticket")
+    wait_until(lambda: up.settled() and entries_added(up) == 3, "the stranger's own ticket")
     tickets = up.tickets()
     (own,) = (ticket for ticket in tickets.values() if ticket["text"] == text)
     assert "not_a_sender" in [note["code"] for note in own["notes"]]
@@ -182,8 +173,8 @@ async def test_with_kills_in_between_every_message_grows_its_ticket_once(up, sen
     async def kill(queued: int) -> None:
         """At any moment after one more ticket is on the queue."""
         role = TARGETS[len(kills) % len(TARGETS)]
-        await asyncio.to_thread(wait_until, lambda: tickets_on_queue(up) > queued, 20, "a ticket on the queue")
-        await asyncio.to_thread(wait_until, lambda: up.kill(role), 20, f"a {role} to kill")
+        await asyncio.to_thread(wait_until, lambda: tickets_on_queue(up) > queued, "a ticket on the queue")
+        await asyncio.to_thread(wait_until, lambda: up.kill(role), f"a {role} to kill")
         kills.append(role)
 
     openings: list[dict[str, Any]] = []
@@ -193,7 +184,7 @@ async def test_with_kills_in_between_every_message_grows_its_ticket_once(up, sen
             numbers = range(len(openings), len(openings) + part)
             found = await asyncio.gather(*map(talk, numbers), *killing)
             openings += [opening for opening in found if opening]
-    await asyncio.to_thread(wait_until, up.settled, 60, f"settled: {up.counts()}")
+    await asyncio.to_thread(wait_until, up.settled, f"settled: {up.counts()}")
     counts, tickets = up.counts(), up.tickets()
     print(f"\n{receipts} receipts, {kills}, {entries_added(up)} entries, {len(follow_ups(up))} follow-ups, {counts}")
     assert len(kills) >= 6
@@ -218,7 +209,7 @@ async def test_a_message_never_overtakes_the_request_it_follows(site, send_until
         openings = [
             await send_until_received(session, first.requests, {"text": f"第{n}件"}, f"open-{n}") for n in range(20)
         ]
-        wait_until(lambda: any(e.get("state") == "away" for e in first.events()), 10, "the pump has tried")
+        wait_until(lambda: any(e.get("state") == "away" for e in first.events()), "the pump has tried")
         first.kill()
         first.start()
         for n, opening in enumerate(openings):
@@ -227,7 +218,7 @@ async def test_a_message_never_overtakes_the_request_it_follows(site, send_until
                 body = {"text": f"{gateway.name} {n}", "code": opening["code"]}
                 await send_until_received(session, url, body, f"{gateway.name}-{n}")
     site.start_redis()
-    site.wait_until_settled(60)
+    site.wait_until_settled()
     tickets = {ticket["ticket_id"]: ticket for ticket in first.ask("tickets", "list")}
     print(f"\n{len(tickets)} tickets of {len(openings)} requests")
     assert len(tickets) == len(openings)
@@ -235,18 +226,22 @@ async def test_a_message_never_overtakes_the_request_it_follows(site, send_until
         assert sorted(said(tickets[opening["ticket_id"]])) == [f"{first.name} {n}", f"{second.name} {n}"]
 
 
+def entry(up: Any, receipt: dict[str, Any]) -> tuple[int, ...]:
+    """Where the ticket of this submission stands in jiesu:tickets; () while it does not."""
+    found = up.client().hget(f"jiesu:ticket:{receipt['ticket_id']}", "entry")
+    return tuple(map(int, found.split(b"-"))) if found else ()
+
+
 def test_a_message_to_a_number_that_nobody_has_waits_and_delays_nobody(up):
     unknown = {"number": number(datetime.now(UTC).date(), 99, 1), "code": "ABCDEFGH"}
+    _, calm = follow_up(up, unknown, "路灯还是坏的", key="calm")
     _, urgent = follow_up(up, unknown, "家里着火了，有人被困", key="lost")
     _, behind = up.post({"text": "路灯坏了"})
-    client = up.client()
-    wait_until(lambda: client.exists(f"jiesu:ticket:{behind['ticket_id']}"), 3, "the row behind is queued")
-    assert not client.exists(f"jiesu:ticket:{urgent['ticket_id']}")
-    wait_until(
-        lambda: client.exists(f"jiesu:ticket:{urgent['ticket_id']}"), 15, "what is urgent waits for seconds only"
-    )
-    wait_until(up.settled, 15, "delivered")
+    wait_until(lambda: entry(up, urgent), "what is urgent waits for seconds only")
+    assert () < entry(up, behind) < entry(up, urgent), "the row behind did not wait"
+    assert not entry(up, calm), "what is not urgent came first and waits longer"
+    wait_until(lambda: len(up.delivered()) == 2, "delivered")
     ticket = up.tickets()[urgent["ticket_id"]]
     assert ticket["urgency"]["tier"] == "immediate"
     assert "unknown_number" in [note["code"] for note in ticket["notes"]]
-    assert (up.counts()["queued"], up.counts()["parked"]) == (2, 0)
+    assert (up.counts()["queued"], up.counts()["in_flight"], up.counts()["parked"]) == (2, 1, 0)

@@ -12,17 +12,25 @@ from typing import Any
 import pytest
 
 from channels.email import threads
-from tests.system.desk import wait_until
+from tests.system.far_mail import RELAY, FarMail, Letter
 from tests.system.postman import HOTLINE, LISTEN, Postman, opened, row, somewhere
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 FOLLOWED_UP = "org.jiesu.ticket.followed_up.v1"
+NOTIFIED = "org.jiesu.ticket.notified.v1"
 TEXT = "幸福路12号门口的路灯坏了三天了"
 
 
 @pytest.fixture(scope="module")
-def environment() -> dict[str, str]:
-    return {LISTEN: somewhere()}
+def far_mail() -> Iterator[FarMail]:
+    with FarMail().served() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def environment(far_mail: FarMail) -> dict[str, str]:
+    return {LISTEN: somewhere(), RELAY: far_mail.address}
 
 
 @dataclass
@@ -31,11 +39,12 @@ class Box:
 
     up: Any
     postman: Postman
+    far_mail: FarMail
 
     def send(self, mail: bytes, sender: str) -> str:
         """Its number, once it has come to its end."""
         number = self.postman.deliver(mail, sender)
-        wait_until(lambda: row(self.up, number)[0] != "received", 30, "its end")
+        wait_until(lambda: row(self.up, number)[0] != "received", "its end")
         return number
 
     def ticket(self, number: str) -> dict[str, Any]:
@@ -62,6 +71,17 @@ class Box:
         events = (json.loads(fields[b"event"])["type"] for _, fields in client.xrange("jiesu:events"))
         return tickets, list(events).count(FOLLOWED_UP)
 
+    def receipt(self, ticket: dict[str, Any], citizen: str) -> Letter:
+        """The one that was sent about this ticket."""
+        wait_until(self.up.settled, "settled")
+        [letter] = [one for one in self.far_mail.letters(citizen) if ticket["number"] in one["Subject"]]
+        return letter
+
+    def answers_nobody(self, *addresses: str) -> bool:
+        """Whether nothing was sent to these, though everything that is owed has been sent."""
+        wait_until(self.up.settled, "settled")
+        return not [letter for address in addresses for letter in self.far_mail.letters(address)]
+
     def grows(self, ticket: dict[str, Any], mail: bytes, sender: str) -> list[str]:
         """What the ticket's conversation says after the mail, which opened none."""
         tickets, messages = self.entries()
@@ -71,9 +91,9 @@ class Box:
 
 
 @pytest.fixture(scope="module")
-def box(steady: Any, environment: dict[str, str]) -> Iterator[Box]:
+def box(steady: Any, environment: dict[str, str], far_mail: FarMail) -> Iterator[Box]:
     postman = Postman(environment[LISTEN])
-    yield Box(steady, postman)
+    yield Box(steady, postman, far_mail)
     postman.hang_up()
 
 
@@ -133,15 +153,36 @@ def test_2a_an_answer_with_the_tag_of_the_ticket_joins_it(box, own):
     answered(box, own, "tagged", "还没有人来修", f"Subject: Re: {threads.subject_tag(own['number'])} lamp")
 
 
+def test_a_citizen_gets_a_receipt_with_number_code_and_link(box, own):
+    letter = box.receipt(own, "owner@home.example")
+    assert (letter.sender, letter["Auto-Submitted"]) == ("", "auto-replied")
+    assert (letter["In-Reply-To"], letter["From"]) == ("<first@home.example>", HOTLINE)
+    code = box.up.client().hget(f"jiesu:ticket:{own['ticket_id']}", "code").decode()
+    for part in (own["number"], code, f"{box.up.base}/t/{own['number']}"):
+        assert part in letter.text
+        assert part in letter.message.get_body(("html",)).get_content()
+    status, page = box.up.progress(own["number"], code=code)
+    assert status == 200
+    assert own["number"] in page
+
+
+def test_2a_an_answer_to_the_receipt_joins_it(box, own):
+    receipt = box.receipt(own, "owner@home.example")
+    mail = letter("owner@home.example", f"Subject: Re: {receipt['Subject']}", f"In-Reply-To: {receipt['Message-ID']}",
+                  body="收到，谢谢".encode())  # fmt: skip
+    mail = mail.replace(f"To: {HOTLINE}".encode(), f"To: {receipt['Reply-To']}".encode())
+    assert box.grows(own, mail, "owner@home.example")[-1] == "收到，谢谢"
+
+
 def test_2a_an_answer_to_the_address_of_the_ticket_joins_it(box, own):
-    address = threads.reply_address(HOTLINE, own["number"], (box.up.directory / "secret").read_bytes())
+    address = box.receipt(own, "owner@home.example")["Reply-To"]
     mail = letter("owner@home.example", "Subject: Re: lamp", body="今天也没有人来".encode())
     mail = mail.replace(f"To: {HOTLINE}".encode(), f"To: {address}".encode())
     assert box.grows(own, mail, "owner@home.example")[-1] == "今天也没有人来"
 
 
 def test_2b_an_answer_to_our_message_joins_under_another_subject(box, own):
-    ours = threads.message_id(own["number"], "receipt", "hotline.example", (box.up.directory / "secret").read_bytes())
+    ours = box.receipt(own, "owner@home.example")["Message-ID"]
     answered(box, own, "renamed", "请问什么时候来", "Subject: something else", f"In-Reply-To: {ours}")
 
 
@@ -150,8 +191,7 @@ def test_2c_an_answer_to_the_citizens_own_mail_joins_it(box, own):
 
 
 def test_2d_a_stranger_with_the_tag_the_thread_and_our_message_opens_a_ticket_of_his_own(box, own):
-    secret = (box.up.directory / "secret").read_bytes()
-    ours = threads.message_id(own["number"], "receipt", "hotline.example", secret)
+    ours = box.receipt(own, "owner@home.example")["Message-ID"]
     tag = f"Subject: Re: {threads.subject_tag(own['number'])} lamp"
     for n, line in enumerate((tag, "In-Reply-To: <first@home.example>", f"References: {ours}")):
         before = box.up.tickets()[own["ticket_id"]]
@@ -168,34 +208,77 @@ def test_2d_a_stranger_with_the_tag_the_thread_and_our_message_opens_a_ticket_of
 def test_3a_an_automatic_answer_is_set_aside(box):
     mail = letter("away@home.example", "Auto-Submitted: auto-replied", "Subject: Re: lamp")
     assert box.set_aside(mail, "away@home.example") == "auto_reply"
+    assert box.answers_nobody("away@home.example")
+
+
+def test_3a_an_automatic_answer_to_our_receipt_is_attached_and_not_answered(box):
+    owner = "holiday@home.example"
+    ticket = box.opens(letter(owner, "Message-ID: <holiday@home.example>"), owner)
+    receipt = box.receipt(ticket, owner)
+    away = letter(owner, "Auto-Submitted: auto-replied", f"In-Reply-To: {receipt['Message-ID']}",
+                  body="我正在休假".encode())  # fmt: skip
+    assert box.grows(ticket, away, owner)[-1] == "我正在休假"
+    assert box.up.tickets()[ticket["ticket_id"]]["flags"] == ticket["flags"]
+    wait_until(box.up.settled, "settled")
+    assert len(box.far_mail.letters(owner)) == 1
 
 
 def test_3a_a_chinese_automatic_answer_without_any_header_is_set_aside(box):
     subject = base64.b64encode("自动回复: 路灯".encode()).decode()
     mail = letter("away.qq@home.example", f"Subject: =?utf-8?b?{subject}?=", body="我正在休假".encode())
     assert box.set_aside(mail, "away.qq@home.example") == "auto_reply"
+    assert box.answers_nobody("away.qq@home.example")
 
 
 def test_3b_bulk_mail_is_a_ticket_that_says_that_no_program_may_answer(box):
     ticket = box.opens(letter("news@home.example", "Precedence: bulk"), "news@home.example")
     assert "automated" in ticket["flags"]
     assert "bulk" in codes(ticket)
+    assert box.answers_nobody("news@home.example")
+
+
+def report(message_id: str, recipient: str, action: str = "failed") -> bytes:
+    """What a mail server writes when it could not deliver a message."""
+    body = (
+        "--r\r\nContent-Type: text/plain\r\n\r\nYour message could not be delivered.\r\n"
+        "--r\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.home.example\r\n\r\n"
+        f"Final-Recipient: rfc822; {recipient}\r\nAction: {action}\r\nStatus: 5.1.1\r\n\r\n"
+        f"--r\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: {message_id}\r\n\r\n--r--"
+    )
+    kind = 'multipart/report; report-type=delivery-status; boundary="r"'
+    return letter("mailer-daemon@mx.home.example", "Subject: Undelivered", body=body.encode(), kind=kind)
+
+
+def replies(box: Box, ticket: dict[str, Any]) -> list[tuple[str, str | None]]:
+    """Outcome and reason of everything that was sent to the citizen, as the ticket's events tell it."""
+    events = (json.loads(event) for event in box.up.client().lrange(f"jiesu:steps:{ticket['ticket_id']}", 0, -1))
+    sent = [event["data"] for event in events if event["type"] == NOTIFIED]
+    return [(data["outcome"], data.get("reason")) for data in sent]
 
 
 def test_3c_a_delivery_report_is_set_aside(box):
-    report = (
-        b"--r\r\nContent-Type: text/plain\r\n\r\nYour message could not be delivered.\r\n"
-        b"--r\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.home.example\r\n\r\n"
-        b"Final-Recipient: rfc822; citizen@home.example\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--r--"
-    )
-    kind = 'multipart/report; report-type=delivery-status; boundary="r"'
-    mail = letter("mailer-daemon@mx.home.example", "Subject: Undelivered", body=report, kind=kind)
-    assert box.set_aside(mail, "<>") == "bounce"
+    assert box.set_aside(report("<unknown@home.example>", "citizen@home.example"), "<>") == "bounce"
+    assert box.answers_nobody("mailer-daemon@mx.home.example")
+
+
+def test_3c_a_report_on_a_message_of_ours_marks_it_as_not_delivered(box):
+    owner = "gone@home.example"
+    ticket = box.opens(letter(owner, "Message-ID: <gone@home.example>"), owner)
+    receipt = box.receipt(ticket, owner)
+    assert replies(box, ticket) == [("sent", None)]
+    delayed = report(receipt["Message-ID"], owner, "delayed")
+    forged = report(receipt["Message-ID"].replace(".", ".a", 1), owner)
+    for harmless in (delayed, forged):
+        assert box.set_aside(harmless, "<>") == "bounce"
+    assert replies(box, ticket) == [("sent", None)]
+    assert box.set_aside(report(receipt["Message-ID"], owner), "<>") == "bounce"
+    assert replies(box, ticket) == [("sent", None), ("failed", "bounced_5.1.1")]
 
 
 def test_3d_mail_from_ourselves_is_a_ticket_that_says_that_no_program_may_answer(box):
     ticket = box.opens(letter(HOTLINE, "Subject: to ourselves"), HOTLINE)
     assert "own_mail" in codes(ticket)
+    assert box.answers_nobody(HOTLINE)
 
 
 # --- 4: charsets
@@ -267,7 +350,7 @@ def test_7_nul_and_bytes_that_are_no_utf_8_leave_the_rest_readable(box):
 
 
 def test_nothing_of_all_this_is_parked_and_the_counters_add_up(box):
-    wait_until(box.up.settled, 30, "settled")
+    wait_until(box.up.settled, "settled")
     counts = box.up.counts()
     assert (counts["parked"], counts["in_flight"]) == (0, 0)
     assert counts["received"] == counts["queued"] + counts["set_aside"] > 0

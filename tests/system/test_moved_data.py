@@ -11,7 +11,8 @@ import pytest
 
 from gateway import migrations, spool_file
 from gateway.spool import Spool
-from tests.system.load import assert_each_once, change, send, stored, until
+from tests.system.load import assert_each_once, change, send, stored
+from tests.waiting import HANGS, until
 
 pytestmark = pytest.mark.system
 LARGE = "大" * 15_000
@@ -21,7 +22,7 @@ LARGE = "大" * 15_000
 def progress(up, receipt: dict) -> tuple[int, str]:
     """The progress page as the receipt's code opens it."""
     body = urllib.parse.urlencode({"code": receipt["code"]}).encode()
-    with urllib.request.urlopen(f"{up.base}/t/{receipt['number']}", body, timeout=10) as answer:
+    with urllib.request.urlopen(f"{up.base}/t/{receipt['number']}", body, timeout=HANGS) as answer:
         return answer.status, answer.read().decode()
 
 
@@ -29,7 +30,7 @@ async def test_data_copied_while_stopped_go_on_elsewhere(make_up, short_tmp):
     here = make_up(JIESU_WORKERS__LEASE="4")
     here.start()
     before = await send(here, 10, "before the move")
-    await until(here.settled, 60, "delivered")
+    await until(here.settled, "delivered")
     last = here.post({"text": "not yet delivered, perhaps"})[1]
     assert here.stop() in (0, 75)
     (short_tmp / "elsewhere").mkdir()
@@ -37,7 +38,7 @@ async def test_data_copied_while_stopped_go_on_elsewhere(make_up, short_tmp):
     there = make_up(short_tmp / "elsewhere" / "data", JIESU_WORKERS__LEASE="4")
     there.start()
     after = await send(there, 10, "after the move")
-    await until(there.settled, 60, "delivered")
+    await until(there.settled, "delivered")
     numbers = before.numbers() | {last["ticket_id"]: last["number"]} | after.numbers()
     assert sorted(int(number[10:-1]) for number in numbers.values()) == list(range(1, 22)), "none twice, none left out"
     assert_each_once(there, numbers)
@@ -99,7 +100,7 @@ async def test_drain_brings_an_orphans_rows_to_the_queue_under_their_numbers(mak
     orphan = make_up(JIESU_REDIS__URL=own_valkey.url)
     orphan.start()
     first = await send(orphan, 3, "queued")
-    await until(orphan.settled, 60, "delivered")
+    await until(orphan.settled, "delivered")
     own_valkey.embedded.stop()
     kept = await send(orphan, 20, "left behind")
     large = await send(orphan, 2, LARGE)
@@ -116,7 +117,7 @@ async def test_drain_brings_an_orphans_rows_to_the_queue_under_their_numbers(mak
     counts = orphan.counts()
     assert (counts["queued"], counts["parked"], counts["in_flight"]) == (25, 0, 0)
     events = {f"{ticket_id}.accepted" for ticket_id in numbers}
-    await until(lambda: {*orphan.delivered(), *heir.delivered()} == events, 60, "the living host delivers the rest")
+    await until(lambda: {*orphan.delivered(), *heir.delivered()} == events, "the living host delivers the rest")
     status, page = progress(heir, kept.receipts[0])
     assert status == 200
     assert kept.receipts[0]["number"] in page

@@ -6,8 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import time
-from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
@@ -15,6 +13,7 @@ import aiohttp
 import pytest
 
 from normalizer.identity import is_number
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 
@@ -103,7 +102,7 @@ async def test_the_same_submission_at_both_at_once_is_one_ticket_with_two_number
     again = await send_to_both(site, send_until_received, [f"路灯坏了，第{n}盏" for n in range(60)])
     assert [[r["number"] for r in pair] for pair in again] == [[r["number"] for r in pair] for pair in pairs]
     assert all(receipt["duplicate"] for receipt in chain(*again))
-    site.wait_until_settled(60)
+    site.wait_until_settled()
     assert_one_ticket_each(site, pairs)
     assert_counters_add_up(site, received=120)
     assert_every_number_opens_the_page(site, pairs[:5])
@@ -115,27 +114,20 @@ def looks_for_redis(gateway: Any) -> int:
     return sum(event.get("state") == "away" for event in gateway.events())
 
 
-def reached(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.05)
-
-
 async def test_the_same_while_redis_is_away_and_a_gateway_is_killed(site, send_until_received):
     texts = [f"井盖丢失，第{n}处" for n in range(40)]
     site.stop_redis()
     await send_to_both(site, send_until_received, texts[:20])
     _, west = site.gateways
     for outage in range(1, 5):  # more often than a row may be tried
-        reached(lambda outage=outage: looks_for_redis(west) >= outage, 20, "the pump has looked for Redis")
+        wait_until(lambda outage=outage: looks_for_redis(west) >= outage, "the pump has looked for Redis")
         west.kill()
         west.start()
     pairs = await send_to_both(site, send_until_received, texts)
     assert [receipt["duplicate"] for receipt in chain(*pairs)] == [True] * 40 + [False] * 40
     assert all(gateway.counts()["in_flight"] == 40 for gateway in site.gateways)
     site.start_redis()
-    site.wait_until_settled(60)
+    site.wait_until_settled()
     assert_one_ticket_each(site, pairs)
     assert_counters_add_up(site, received=80)
     assert_every_number_opens_the_page(site, pairs[:3])
@@ -143,7 +135,7 @@ async def test_the_same_while_redis_is_away_and_a_gateway_is_killed(site, send_u
 
 async def test_one_key_with_different_content_is_one_ticket_and_one_parked_row(site, send_until_received, short_tmp):
     pairs = await send_to_both(site, send_until_received, [f"东{n}" for n in range(10)], [f"西{n}" for n in range(10)])
-    site.wait_until_settled(60)
+    site.wait_until_settled()
     assert_counters_add_up(site, received=20, parked=10)
     assert entries_added(site) == len(site.delivered()) == 10
     kept: dict[str, set[str]] = {east["ticket_id"]: set() for east, _ in pairs}
@@ -174,7 +166,7 @@ async def test_a_killed_gateway_has_its_address_back_at_once(site, send_until_re
     finally:
         os.kill(server, signal.SIGCONT)
     assert all(receipt["duplicate"] for receipt in chain(*pairs))
-    site.wait_until_settled(60)
+    site.wait_until_settled()
     assert_one_ticket_each(site, pairs)
 
 
@@ -192,6 +184,6 @@ async def test_a_gateway_killed_under_load_goes_on_where_it_was(site, send_until
         return receipt
 
     pairs = await send_to_both(site, send_and_disturb, [f"噪音扰民，第{n}次" for n in range(300)])
-    site.wait_until_settled(60)
+    site.wait_until_settled()
     assert_one_ticket_each(site, pairs)
     assert_counters_add_up(site, received=600)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import HANGS
+
 pytestmark = pytest.mark.system
 ROOT = Path(__file__).parents[2]
 CARRIED = (".yaml", ".html", ".toml", ".json", ".lua", ".css", ".typed", ".jinja", ".txt")
@@ -22,7 +24,7 @@ CARRIED = (".yaml", ".html", ".toml", ".json", ".lua", ".css", ".typed", ".jinja
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=5 * HANGS)
     assert done.returncode == 0, done.stdout + done.stderr
     (found,) = out.glob("*.whl")
     return found
@@ -35,7 +37,10 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(home, with_pip=False, symlinks=True)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(home / "bin" / "python")]
     done = subprocess.run(
-        [*pip, "install", "--quiet", "--no-deps", "--no-index", str(wheel)], capture_output=True, text=True, timeout=120
+        [*pip, "install", "--quiet", "--no-deps", "--no-index", str(wheel)],
+        capture_output=True,
+        text=True,
+        timeout=5 * HANGS,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     lent = home / "lent"
@@ -52,7 +57,7 @@ def run(installed: Path, folder: Path, *words: str) -> str:
     """What the installed command prints, in another directory, with nothing of ours in the environment."""
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(("JIESU_", "PYTHON"))}
     done = subprocess.run(
-        [installed / "jiesu", *words], cwd=folder, env=kept, capture_output=True, text=True, timeout=60
+        [installed / "jiesu", *words], cwd=folder, env=kept, capture_output=True, text=True, timeout=HANGS
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -52,13 +51,6 @@ def answering(owner: EmbeddedValkey) -> int | None:
     with client_of(owner) as client, suppress(redis.ConnectionError):
         return int(client.info("server")["process_id"])
     return None
-
-
-def wait_until(seen: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not seen():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.01)
 
 
 def fill(client: redis.Redis, n: int) -> str:

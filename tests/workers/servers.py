@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.ports import free_port
+from tests.waiting import HANGS
 from workers.connect import (
     RedisConfig,
 )
@@ -20,14 +22,8 @@ from workers.valkey import server_binary
 Starter = Callable[..., int]
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 def wait_for(port: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + HANGS
     while True:
         with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
             return

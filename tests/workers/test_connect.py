@@ -7,7 +7,6 @@ import contextlib
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,7 +15,9 @@ import redis
 from pydantic import ValidationError
 
 from tests.conftest import ValkeyServer
-from tests.workers.servers import at, error_of, free_port, wait_for
+from tests.ports import free_port
+from tests.waiting import HANGS, until
+from tests.workers.servers import at, error_of, wait_for
 from workers.connect import (
     BLOCK_MAX,
     RedisConfig,
@@ -144,7 +145,7 @@ def losing_replies(listener: socket.socket, behind: Path) -> Iterator[None]:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         for thread in [serving, *threads]:
-            thread.join(timeout=5)
+            thread.join(timeout=HANGS)
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
@@ -261,10 +262,7 @@ async def test_a_closed_client_leaves_no_connection_to_the_sentinel(server: Star
         assert strangers() == 2
         client.close()
         await client_async.aclose()
-        deadline = time.monotonic() + 5
-        while strangers():
-            assert time.monotonic() < deadline, "still connected"
-            await asyncio.sleep(0.01)
+        await until(lambda: not strangers(), "no longer connected")
 
 
 def test_a_master_that_no_sentinel_knows_is_away(server: Starter, sentinel: Starter) -> None:

@@ -14,7 +14,9 @@ import pytest
 import redis
 
 from tests.conftest import ValkeyServer
-from tests.workers.servers import at, error_of, free_port
+from tests.ports import free_port
+from tests.waiting import HANGS, wait_until
+from tests.workers.servers import at, error_of
 from workers.connect import (
     RedisConfig,
     connect,
@@ -39,7 +41,7 @@ def test_nobody_there_is_away() -> None:
 
 
 def test_a_server_that_does_not_answer_is_away(own_valkey: ValkeyServer) -> None:
-    config = RedisConfig(url=f"{own_valkey.url}?socket_timeout=0.2")
+    config = RedisConfig(url=f"{own_valkey.url}?socket_timeout=1")
     with connect(config, Path()) as client:
         client.ping()
         pid = own_valkey.embedded.pid
@@ -102,10 +104,7 @@ def test_a_server_that_cannot_save_is_away(server: Starter, short_tmp: Path) -> 
     with connect(at(port), Path()) as client:
         client.set("k", 1)
         client.bgsave()
-        deadline = time.monotonic() + 10
-        while client.info("persistence")["rdb_last_bgsave_status"] == "ok":
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(lambda: client.info("persistence")["rdb_last_bgsave_status"] != "ok", "saving has failed")
         error = error_of(lambda: client.set("k", 2))
     assert error_code(error) == "MISCONF"
     assert is_away(error)
@@ -132,7 +131,7 @@ def test_a_server_busy_with_a_script_is_away(own_valkey: ValkeyServer) -> None:
     endless = threading.Thread(target=lambda: error_of(lambda: other.eval("while true do end", 0)))
     endless.start()
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + HANGS
         error = None
         while error is None:
             assert time.monotonic() < deadline
@@ -142,7 +141,7 @@ def test_a_server_busy_with_a_script_is_away(own_valkey: ValkeyServer) -> None:
                 error = busy
     finally:
         client.script_kill()
-        endless.join(timeout=10)
+        endless.join(timeout=HANGS)
     assert error_code(error) == "BUSY"
     assert is_away(error)
 
@@ -167,10 +166,10 @@ def test_a_server_loading_its_data_is_away(own_valkey: ValkeyServer, short_tmp: 
                     client.get("k1")
                 except redis.RedisError as error:
                     seen.append(error)
-            starting.join(timeout=10)
+            starting.join(timeout=HANGS)
             assert client.get("k1") == b"1"
     finally:
-        starting.join(timeout=10)
+        starting.join(timeout=HANGS)
         loading.stop()
     assert "LOADING" in map(error_code, seen)
     assert all(is_away(error) for error in seen)

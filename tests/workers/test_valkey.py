@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import HANGS, wait_until
 from tests.workers.owners import (
     client_of,
     fill,
     parent_of_a_server,
     script,
-    wait_until,
     write_until_it_breaks,
 )
 from workers.valkey import EmbeddedValkey, ValkeyError, locate, server_binary
@@ -160,13 +160,15 @@ def test_ctrl_c_reaches_the_owner_but_not_the_server(short_tmp: Path, opened: Op
     assert opened(short_tmp).start().pid == pid
 
 
-def test_asking_where_nobody_is_takes_no_time(short_tmp: Path) -> None:
-    """redis-py's ten retries would make every look at a dead server last for seconds."""
+def test_asking_where_nobody_is_takes_no_time(short_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """redis-py's ten retries would make every look at a dead server last for seconds: it sleeps between them."""
+    slept: list[float] = []
+    for place in ("redis.retry.sleep", "time.sleep"):
+        monkeypatch.setattr(place, slept.append)
     (short_tmp / "valkey.lock").touch()
-    began = time.monotonic()
     assert EmbeddedValkey(short_tmp).pid is None
     assert not EmbeddedValkey(short_tmp).is_running()
-    assert time.monotonic() - began < 0.5
+    assert slept == []
 
 
 # --- when it dies ---
@@ -179,9 +181,9 @@ def test_a_killed_server_frees_the_directory_and_comes_back_with_all_it_acknowle
     first = owner.start()
     with client_of(owner) as client, ThreadPoolExecutor(1) as pool:
         writing = pool.submit(write_until_it_breaks, client)
-        wait_until(lambda: bool(client.exists("s")) and int(client.xlen("s")) > 50)
+        wait_until(lambda: bool(client.exists("s")) and int(client.xlen("s")) > 50, "some writes are acknowledged")
         os.kill(first.pid, signal.SIGKILL)
-        acknowledged = writing.result(timeout=10)
+        acknowledged = writing.result(timeout=HANGS)
         second = owner.start()
         assert second.pid != first.pid
         assert acknowledged <= client.xlen("s") <= acknowledged + 1
@@ -231,7 +233,7 @@ def test_a_full_disk_ends_the_server_and_loses_nothing_acknowledged(short_tmp: P
         owner.start()
         with client_of(owner) as client:
             acknowledged = write_until_it_breaks(client, size=1000)
-            wait_until(lambda: not owner.is_running())
+            wait_until(lambda: not owner.is_running(), "the server has ended")
             ballast.unlink()
             owner.start()
             assert acknowledged <= client.xlen("s") <= acknowledged + 1
@@ -259,17 +261,17 @@ def test_loading_much_data_is_a_sign_of_life(short_tmp: Path, opened: Opener) ->
     owner = opened(short_tmp / "data")
     owner.start()
     with client_of(owner) as client, client.pipeline(transaction=False) as pipe:
-        for n in range(5000):
+        for n in range(6000):
             pipe.set(f"k{n}", "v")
         pipe.execute()
     owner.stop()
-    slow = script(short_tmp / "server", f'exec "{server_binary()}" "$@" --key-load-delay 200\n')
-    patient = opened(short_tmp / "data", binary=slow, patience=0.6)
+    slow = script(short_tmp / "server", f'exec "{server_binary()}" "$@" --key-load-delay 500\n')
+    patient = opened(short_tmp / "data", binary=slow, patience=2.0)  # more than a start takes on a busy machine
     began = time.monotonic()
     patient.start()
-    assert time.monotonic() - began > 0.8, "the server was too quick for this test to mean anything"
+    assert time.monotonic() - began > 2.5, "the server was too quick for this test to mean anything"
     with client_of(patient) as client:
-        assert client.dbsize() == 5000
+        assert client.dbsize() == 6000
 
 
 # --- a start that fails ---

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from tests.waiting import HANGS
 from tests.workers.owners import (
     answering,
     client_of,
@@ -39,7 +40,7 @@ async def watched(owner: EmbeddedValkey, until: Callable[[], bool]) -> list[stru
     with structlog.testing.capture_logs() as logged:
         watching = asyncio.create_task(owner.watch())
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(HANGS):
                 while not until():
                     await asyncio.sleep(0.02)
         finally:

@@ -5,30 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import smtplib
-import socket
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import ClassVar
 
 from channels.email.channel import Email
 from channels.fake_host import FakeHost
 from channels.testing import ChannelContract, Outcome
 from normalizer.ticket import Raw
+from tests.ports import free_port
+from tests.waiting import HANGS
 
 NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 NAME, ADDRESS = "欧阳测试", "ouyang.ceshi@citizen.example"
-PATIENCE = 10.0
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class TestEmail(ChannelContract):
     channel = Email
-    config: ClassVar[dict[str, object]] = {"listen": f"127.0.0.1:{_free_port()}"}
+    config: ClassVar[dict[str, object]] = {"listen": f"127.0.0.1:{free_port()}"}
     private = (NAME, ADDRESS)
+    corpus = Path(__file__).parents[2] / "corpus/email"
 
     def example(self, n: int) -> Raw:
         body = (
@@ -41,18 +37,18 @@ class TestEmail(ChannelContract):
         )
 
     def bad_example(self) -> Raw | None:
-        """None: over SMTP whatever is small enough and for us is taken; what is no mail is parked with its code."""
+        """None: over SMTP whatever is small enough and for us is taken; what is no mail is set aside with its code."""
         return None
 
     async def ready(self, host: FakeHost) -> None:
-        for _ in range(500):
-            with contextlib.suppress(OSError):
-                _, writer = await asyncio.open_connection(*self._address())
-                writer.close()
-                await writer.wait_closed()
-                return
-            await asyncio.sleep(0.01)
-        raise TimeoutError
+        async with asyncio.timeout(HANGS):
+            while True:
+                with contextlib.suppress(OSError):
+                    _, writer = await asyncio.open_connection(*self._address())
+                    writer.close()
+                    await writer.wait_closed()
+                    return
+                await asyncio.sleep(0.01)
 
     async def send(self, host: FakeHost, raw: Raw) -> Outcome:
         code = await asyncio.to_thread(self._send, raw.body)
@@ -60,7 +56,7 @@ class TestEmail(ChannelContract):
         return {250: Outcome.ACCEPTED, 451: Outcome.TRY_AGAIN}.get(code, Outcome.REFUSED)
 
     def _send(self, body: bytes) -> int:
-        with smtplib.SMTP(*self._address(), timeout=PATIENCE) as client:
+        with smtplib.SMTP(*self._address(), timeout=HANGS) as client:
             client.ehlo("citizen.example")
             client.mail(ADDRESS)
             client.rcpt("hotline@hotline.example")

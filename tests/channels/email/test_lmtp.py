@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from normalizer.errors import Rejected, TryAgain
-from tests.channels.email.posts import MAIL, PATIENCE, Post, Serving
+from tests.channels.email.posts import MAIL, Post, Serving
+from tests.waiting import HANGS
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ async def test_smtp_does_not_know_lhlo(serving: Serving) -> None:
 def by_smtplib(path: str) -> tuple[int, bytes]:
     with smtplib.LMTP(path) as client:
         assert isinstance(client.sock, socket.socket)
-        client.sock.settimeout(PATIENCE)
+        client.sock.settimeout(HANGS)
         client.ehlo("mta")  # it says LHLO
         client.mail("a@citizen.example")
         client.rcpt("hotline@hotline.example")
@@ -103,7 +104,7 @@ async def test_the_unix_socket_has_its_mode_and_goes_with_the_server(lmtp: Post,
     (raw,) = lmtp.host.taken.values()
     assert (raw.body, raw.meta["peer"]) == (MAIL, "unix")
     lmtp.task.cancel()
-    await asyncio.wait({lmtp.task}, timeout=5)
+    await asyncio.wait({lmtp.task}, timeout=HANGS)
     assert not path.exists()
 
 

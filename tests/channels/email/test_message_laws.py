@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from channels.email.message import Mail, read_bytes
@@ -103,11 +103,13 @@ def written(mail: Mail) -> None:
     mail.forwarded()
 
 
+@settings(deadline=None)  # the first guess of a charset loads its models
 @given(st.binary(max_size=500))
 def test_any_bytes(content: bytes) -> None:
     laws(content)
 
 
+@settings(deadline=None)
 @given(MAILS)
 @example(b"From: a@b\n\n" + b"(" * 3_000)
 @example(b"To: " + b"(" * 3_000 + b"\n\nx")

@@ -230,7 +230,10 @@ def test_hostile_text_takes_linear_time(unit: str) -> None:
         trim(text)
         return time.process_time() - start
 
-    assert seconds(400_000) < 9 * min(seconds(100_000) for _ in range(3)) + 0.15
+    def in_proportion() -> bool:
+        return seconds(400_000) < 9 * min(seconds(100_000) for _ in range(3)) + 0.15
+
+    assert any(in_proportion() for _ in range(3)), "the machine's pace may change in between, but not thrice"
 
 
 def same(text: str) -> str:

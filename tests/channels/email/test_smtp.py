@@ -8,7 +8,8 @@ import pytest
 
 from channels.email import digest
 from normalizer.errors import Rejected, TryAgain
-from tests.channels.email.posts import MAIL, PATIENCE, Post, Serving, numbered
+from tests.channels.email.posts import MAIL, Post, Serving, numbered
+from tests.waiting import HANGS
 
 # 250 and everything else
 
@@ -26,7 +27,7 @@ async def test_accepted_mail_is_answered_250_with_its_number(post: Post) -> None
 async def test_250_is_sent_only_after_accept_returned(post: Post) -> None:
     post.host.hold()
     sending = asyncio.create_task(post.sent(MAIL))
-    await asyncio.wait_for(post.host.arrived.wait(), PATIENCE)
+    await asyncio.wait_for(post.host.arrived.wait(), HANGS)
     done, _ = await asyncio.wait({sending}, timeout=0.2)
     assert not done
     assert not post.host.taken
@@ -298,7 +299,7 @@ async def test_large_mails_at_once_wait_their_turn(serving: Serving) -> None:
     async with post.wire() as first, post.wire() as second:
         await first.begin()
         await first.send(big + b".\r\n")
-        await asyncio.wait_for(post.host.arrived.wait(), PATIENCE)
+        await asyncio.wait_for(post.host.arrived.wait(), HANGS)
         await second.begin()
         await second.send(b"other" + big + b".\r\n")
         assert (await second.reply()).startswith("452 4.3.1")

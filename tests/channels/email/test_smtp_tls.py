@@ -12,7 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from channels.email.config import EmailConfig
-from tests.channels.email.posts import MAIL, PATIENCE, Post, Serving
+from tests.channels.email.posts import MAIL, Post, Serving
+from tests.waiting import HANGS
 
 # STARTTLS
 
@@ -21,7 +22,7 @@ def encrypted(port: int, mail: bytes) -> tuple[int, str]:
     """The final reply after STARTTLS, and whom the certificate names."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with smtplib.SMTP("127.0.0.1", port, timeout=PATIENCE) as client:
+    with smtplib.SMTP("127.0.0.1", port, timeout=HANGS) as client:
         client.starttls(context=context)
         assert isinstance(client.sock, ssl.SSLSocket)
         shown = client.sock.getpeercert(binary_form=True)
@@ -98,7 +99,7 @@ async def test_an_encrypted_connection_ends_with_the_server(tls_post: Post) -> N
         await wire.writer.start_tls(context)
         assert (await wire.say("EHLO citizen.example")).startswith("250")
         tls_post.task.cancel()
-        done, _ = await asyncio.wait({tls_post.task}, timeout=5)
+        done, _ = await asyncio.wait({tls_post.task}, timeout=HANGS)
         assert done
         assert (await wire.reply()).startswith("421 4.3.2")
         assert await wire.ended()

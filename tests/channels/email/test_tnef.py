@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.email import tnef
+from tests.effort import Effort
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "mail" / "mimekit" / "tnef"
 HEAD = tnef.SIGNATURE + b"\x01\x00"
@@ -48,15 +48,15 @@ def test_what_was_read_before_damage_is_kept_and_the_damage_said() -> None:
 @pytest.mark.parametrize("kind", [0x1003, 0x101F, 0x1F, 0x0003, 0x1048, 0xFFFF])
 def test_four_billion_properties_are_a_lie(kind: int) -> None:
     properties = struct.pack("<IHHI", 0xFFFFFFFF, kind, 0x3707, 0xFFFFFFFF) * 2_000
-    began = time.process_time()
+    effort = Effort()
     tnef.unpack(HEAD + attribute(0x9002, b"") + attribute(0x9005, properties))
-    assert time.process_time() - began < 0.5
+    assert effort.within(0.5)
 
 
 def test_many_small_attributes_take_linear_time() -> None:
-    began = time.process_time()
+    effort = Effort()
     found = tnef.unpack(HEAD + file(b"a", b"x") * 100_000)
-    assert time.process_time() - began < 2
+    assert effort.within(2)
     assert len(found.files) == tnef.FILES_MAX
 
 

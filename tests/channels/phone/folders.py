@@ -12,11 +12,11 @@ from typing import Any
 from channels.fake_host import FakeHost
 from channels.phone import Phone
 from channels.phone.config import PhoneConfig
+from tests.waiting import HANGS
 
 POLL = 0.01
 LONG = 600.0
 """Seconds that no test waits."""
-DEADLINE = 10.0
 NAME = "欧阳测试"
 
 
@@ -29,7 +29,7 @@ PLAIN = "客服：您好，请问有什么可以帮您？\n市民：小区北门
 
 async def until(holds: Callable[[], object]) -> None:
     """Polls until `holds()`; fails after the deadline."""
-    deadline = asyncio.get_running_loop().time() + DEADLINE
+    deadline = asyncio.get_running_loop().time() + HANGS
     while not holds():
         assert asyncio.get_running_loop().time() < deadline, "it never happened"
         await asyncio.sleep(POLL / 2)
@@ -77,5 +77,5 @@ async def watching(folder: Folder, **config: float) -> AsyncIterator[asyncio.Tas
         assert not task.done(), "it ended by itself"
     finally:
         task.cancel()
-        await asyncio.wait({task}, timeout=5)
+        await asyncio.wait({task}, timeout=HANGS)
         assert task.done()

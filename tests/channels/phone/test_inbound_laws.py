@@ -16,6 +16,7 @@ from channels.phone.inbound import inbound_of
 from channels.phone.matter import TITLE
 from channels.phone.roles import cast
 from normalizer import Decision, Inbound, Kind, Raw, Speaker, normalize
+from tests.effort import Effort
 
 _PIECES: Final = (
     "您好，请问有什么可以帮您？", "您好", "嗯", "呃，", "那个，", "我要投诉",
@@ -162,9 +163,9 @@ HOSTILE: Final = {
 def test_a_long_hostile_turn_takes_no_long_time(name: str) -> None:
     text = HOSTILE[name]
     call = Call(format="call", utterances=tuple(Utterance(text=text, speaker=label) for label in ("1", "2", "1")))
-    begun = time.perf_counter()
+    effort = Effort()
     heard(call)
-    assert time.perf_counter() - begun < 2
+    assert effort.within(2)
 
 
 @pytest.mark.parametrize("label", ["1", ""])
@@ -182,7 +183,11 @@ def test_very_many_turns_take_their_time_each(label: str) -> None:
         return time.process_time() - begun
 
     seconds(100)
-    assert seconds(8_000) < 8 * seconds(2_000) + 0.2
+
+    def in_proportion() -> bool:
+        return seconds(8_000) < 8 * seconds(2_000) + 0.2
+
+    assert any(in_proportion() for _ in range(3)), "the machine's pace may change in between, but not thrice"
 
 
 def test_an_hour_of_talk_is_understood_in_a_moment() -> None:
@@ -200,10 +205,12 @@ def test_an_hour_of_talk_is_understood_in_a_moment() -> None:
     )
     assert sum(len(one.words) for one in said) >= 8_000
     call = Call(format="call", started_at=datetime(2026, 11, 23, tzinfo=UTC), utterances=said)
-    seconds = []
-    for _ in range(3):
-        begun = time.perf_counter()
+
+    def quick() -> bool:
+        effort = Effort()
         inbound = heard(call)
-        seconds.append(time.perf_counter() - begun)
-    assert len(inbound.conversation) == 1500
-    assert min(seconds) < 0.25  # on a loaded machine; the benchmark says what it is on an idle one
+        in_time = effort.within(0.25)
+        assert len(inbound.conversation) == 1500
+        return in_time
+
+    assert any(quick() for _ in range(3))  # the benchmark says what it is on an idle machine

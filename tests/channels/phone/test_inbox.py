@@ -12,7 +12,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from channels.fake_host import FakeHost
-from tests.channels.phone.folders import DEADLINE, NAME, PLAIN, Folder, call, until, watching
+from tests.channels.phone.folders import NAME, PLAIN, Folder, call, until, watching
+from tests.waiting import HANGS
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ async def test_it_is_moved_only_after_accept_returned(folder: Folder) -> None:
     folder.host.hold()
     folder.drop("a.json", call())
     async with watching(folder):
-        await asyncio.wait_for(folder.host.arrived.wait(), DEADLINE)
+        await asyncio.wait_for(folder.host.arrived.wait(), HANGS)
         assert folder.names() == ["a.json"]
         assert folder.names("done") == []
         folder.host.release()
@@ -102,7 +103,7 @@ async def test_a_stop_between_accept_and_the_move_makes_no_second_ticket(folder:
     folder.drop("b.txt", PLAIN)
     folder.host.hold()
     async with watching(folder):
-        await asyncio.wait_for(folder.host.arrived.wait(), DEADLINE)
+        await asyncio.wait_for(folder.host.arrived.wait(), HANGS)
     folder.host.release()  # cancelled while accept was writing: nobody moved the file
     assert folder.names() == ["a.json", "b.txt"]
 

@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 
 from channels.fake_host import FakeHost
 from normalizer.errors import TryAgain
-from tests.channels.phone.folders import DEADLINE, LONG, NAME, PLAIN, POLL, Folder, call, until, watching
+from tests.channels.phone.folders import LONG, NAME, PLAIN, POLL, Folder, call, until, watching
+from tests.waiting import HANGS
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ async def test_a_file_that_grows_between_looks_is_not_taken(folder: Folder) -> N
     """Whole at every moment (each line is one more turn), and growing: only the last state is the call."""
     talk = [f"{who}：第{n}句话，路灯坏了。\n".encode() for n in range(20) for who in ("客服", "市民")]
     path = folder.drop("a.txt", b"".join(talk[:4]))
-    async with watching(folder, settle=1.0):
+    async with watching(folder, settle=2.0):  # no writer pauses for so long
         for line in talk[4:]:
             await asyncio.sleep(POLL)  # the pace of the writer, not a wait for us
             assert folder.names() == ["a.txt"]
@@ -113,7 +114,7 @@ async def test_try_again_keeps_the_file(folder: Folder) -> None:
     folder.host.outcomes.extend([TryAgain(0.05), TryAgain(0.05)])
     folder.drop("a.json", call())
     async with watching(folder):
-        await asyncio.wait_for(folder.host.raised.wait(), DEADLINE)
+        await asyncio.wait_for(folder.host.raised.wait(), HANGS)
         assert folder.names() == ["a.json"]
         assert folder.names("done") == folder.names("failed") == []
         await until(lambda: folder.names("done") == ["a.json"])
@@ -125,7 +126,7 @@ async def test_try_again_is_not_tried_before_its_time(folder: Folder) -> None:
     for name in ("a.json", "b.json"):
         folder.drop(name, call(name))
     async with watching(folder):
-        await asyncio.wait_for(folder.host.raised.wait(), DEADLINE)
+        await asyncio.wait_for(folder.host.raised.wait(), HANGS)
         folder.host.arrived.clear()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(folder.host.arrived.wait(), 10 * POLL)
@@ -227,7 +228,7 @@ async def test_cancelling_ends_it_wherever_it_is(folder: Folder) -> None:
     folder.drop("a.json", call())
     tasks = asyncio.all_tasks()
     async with watching(folder) as task:
-        await asyncio.wait_for(folder.host.arrived.wait(), DEADLINE)
+        await asyncio.wait_for(folder.host.arrived.wait(), HANGS)
         assert asyncio.all_tasks() - tasks == {task}
     assert task.cancelled()
     assert asyncio.all_tasks() == tasks

@@ -24,10 +24,10 @@ from channels.phone.config import PhoneConfig
 from channels.phone.lines import AT_ONCE, Line, answer_in_order, lines_of
 from normalizer.errors import Fault, Rejected, TryAgain
 from normalizer.ticket import Raw, Receipt
+from tests.waiting import HANGS
 
 LIMIT = 8
 CALLS = 1000
-DEADLINE = 5.0
 
 
 class Told(BaseModel):
@@ -103,7 +103,7 @@ async def test_one_answer_a_line_in_order_whichever_is_ready_first() -> None:
             later.set()
         return Told(number=f"n{line.number}")
 
-    answers = await asyncio.wait_for(told(numbered(50), take), DEADLINE)
+    answers = await asyncio.wait_for(told(numbered(50), take), HANGS)
     assert answers == [{"line": n, "number": f"n{n}"} for n in range(1, 51)]
 
 
@@ -246,7 +246,7 @@ async def test_cancelling_the_listener_cancels_what_is_under_way() -> None:
 
     before = asyncio.all_tasks()
     listening = asyncio.create_task(told(numbered(CALLS), take))
-    await asyncio.wait_for(started.wait(), DEADLINE)
+    await asyncio.wait_for(started.wait(), HANGS)
     listening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await listening

@@ -18,6 +18,7 @@ from channels.testing import ChannelContract
 from normalizer.errors import TryAgain
 from normalizer.ticket import Raw
 from tests.channels.phone.calls import API, CORPUS, LIMIT, NAME, NOW, NUMBER, call, parsed, sent, without_id
+from tests.waiting import HANGS
 
 
 class TestPhone(ChannelContract):
@@ -255,7 +256,7 @@ async def test_a_body_that_announces_its_excess_is_refused_unread(host: FakeHost
     address = host.public_url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(address[0], int(address[1]))
     writer.write(f"POST {API} HTTP/1.1\r\nHost: x\r\nContent-Length: {2 * 10**8}\r\n\r\n".encode())
-    status = await asyncio.wait_for(reader.readline(), 5)
+    status = await asyncio.wait_for(reader.readline(), HANGS)
     writer.close()
     assert b" 413 " in status
 
@@ -284,6 +285,6 @@ async def test_a_body_that_breaks_off_is_no_call(host: FakeHost) -> None:
     body = json.dumps(call()).encode()
     writer.write(f"POST {API} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body) + 9}\r\n\r\n".encode() + body)
     writer.write_eof()
-    await asyncio.wait_for(reader.read(), 5)
+    await asyncio.wait_for(reader.read(), HANGS)
     writer.close()
     assert not host.taken

