@@ -20,6 +20,7 @@ from typing import Final
 import structlog
 import uvloop
 from redis.exceptions import RedisError
+from standardwebhooks import Webhook
 
 from channels.contract import Channel, Handler
 from channels.web.config import WebConfig
@@ -42,6 +43,7 @@ from gateway.registry import Registry
 from gateway.routes import Routes
 from gateway.spool import Spool
 from gateway.tickets_api import TicketsApi
+from gateway.unit_webhooks import UnitWebhooks
 from gateway.units_api import UnitsApi
 from gateway.writer import Writer
 from normalizer.ticket import Raw, Receipt
@@ -50,6 +52,7 @@ from workers.blobs import Blobs
 from workers.calls import Calls
 from workers.centre import Centre
 from workers.connect import connect_async
+from workers.destinations.webhook import WebhookConfig, read_secrets
 from workers.runtime import Site
 from workers.store import Store
 from workers.unit_side import UnitSide
@@ -166,7 +169,14 @@ class Node:
         calls = Calls(self.store, region, site, attempts=self.config.workers.call_attempts)
         CallsApi(calls, limits, _now).register(self.routes.add)
         AlarmsApi(self.store, _now).register(self.routes.add)
-        UnitsApi(UnitSide(self.store, region, _now), self.blobs, limits, _now).register(self.routes.add)
+        side = UnitSide(self.store, region, _now)
+        UnitsApi(side, self.blobs, limits, _now).register(self.routes.add)
+        UnitWebhooks(side, self._unit_secrets(), limits).register(self.routes.add)
+
+    def _unit_secrets(self) -> dict[str, tuple[Webhook, ...]]:
+        """What the units' own systems sign with: the secrets that we sign with to them."""
+        hooks = {id: block for id, block in self.config.dispatch.units.items() if isinstance(block, WebhookConfig)}
+        return {id: read_secrets(self.config.data_dir / block.secret_file) for id, block in hooks.items()}
 
     def _ended(self, size: int, ages: list[float]) -> None:
         self.intake.unqueued_bytes = max(0, self.intake.unqueued_bytes - size)

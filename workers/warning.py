@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 NO_CHANNEL: Final = "no_such_channel"
-WORDS: Final[str] = tomllib.loads((files("workers") / "catalogue/alarms.toml").read_text("utf-8"))["text"]
+WORDS: Final[str] = tomllib.loads((files("workers") / "phrases/alarms.toml").read_text("utf-8"))["text"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 Language = Literal["zh", "en"]
 
-_FOLDER: Final = files("workers") / "catalogue"
+_FOLDER: Final = files("workers") / "phrases"
 WORDS: Final[Mapping[Language, dict[str, Any]]] = {
     "zh": tomllib.loads((_FOLDER / "zh.toml").read_text("utf-8")),
     "en": tomllib.loads((_FOLDER / "en.toml").read_text("utf-8")),

@@ -60,6 +60,7 @@ TABLE = (
     Row("GET", "/metrics", public=200),
     Row("GET", "/healthz", public=200),
     Row("GET", "/readyz", public=503),
+    Row("POST", "/api/v1/units/{unit}/webhook", public=401, body={}),
     Row("GET", "/api/v1/openapi.json", public=200),
     Row("POST", "/api/v1/requests", public=422, body={}),
     Row("POST", "/api/v1/requests/{number}/messages", public=422, body={}),

@@ -29,7 +29,7 @@ def dispatch(steady, token: str, number: str) -> None:
             return json.loads(answer.read())
 
     lease = {"numbers": [number]}
-    wait_for(lambda: call("/triage/leases", lease, "l")["tickets"], 20, "the ticket in triage")
+    wait_until(lambda: call("/triage/leases", lease, "l")["tickets"], "the ticket in triage")
     says = {"lead": UNIT, "cc": [UNIT], "reason": "路灯"}
     assert call(f"/tickets/{number}/dispatch", says, "d")["state"] == "dispatched"
 

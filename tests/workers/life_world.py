@@ -98,6 +98,7 @@ class World:
         self.disturbed: Counter[str] = Counter()
         self.robbed: Counter[str] = Counter()
         self.returned: list[str] = []
+        self.off: set[str] = set()
         self.destinations = {name: Far(name) for name in ("file", "hook")}
         self.units = {name: Far(name) for name in PUSHED}
         self.people = {name: Far(name) for name in ("duty", "chief")}
@@ -124,7 +125,7 @@ class World:
             blobs=Blobs(self.folder),
             destinations={name: far.seen_by(process) for name, far in self.destinations.items()},
             units={name: far.seen_by(process) for name, far in self.units.items()},
-            replying={name: way.seen_by(process) for name, way in self.ways.items()}.get,
+            replying={name: way.seen_by(process) for name, way in self.ways.items() if name not in self.off}.get,
             quota=Quota(client, per_hour=3),
             site=SITE,
             region=REGION,
