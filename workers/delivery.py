@@ -5,6 +5,7 @@ May not read a clock or choose errands: the runtime has the one, forwarding and 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -63,12 +64,11 @@ async def _settle(runtime: Runtime, ticket_id: str, token: str) -> str:
                 later[errand.name] = await _put_off(runtime, record, errand, outcome)
                 continue
             outcome = _given_up(errand, outcome)
-        else:
-            await runtime.store.count(f"{errand.counter}:{outcome.word}")
         if outcome.dead is not None:
             await _bury(runtime, record, errand, outcome.dead)
-        if await _note(runtime, record, errand, outcome, token) == "lost":
-            return "lost"
+        word = await _note(runtime, record, errand, outcome, token)
+        if word in ("lost", "settled"):
+            return word
 
 
 def _outstanding(runtime: Runtime, record: Record) -> list[Errand]:
@@ -84,15 +84,16 @@ def _outstanding(runtime: Runtime, record: Record) -> list[Errand]:
 
 async def _note(runtime: Runtime, record: Record | None, errand: Errand, outcome: Ended, token: str) -> str:
     """Record the end of an errand, at whatever version the ticket has come to meanwhile: it is done, and must not be
-    done again because a follow-up arrived."""
+    done again because a follow-up arrived. `settled`: it was the last one, and took the ticket off the schedule."""
     while record is not None:
         rest = [other for other in _outstanding(runtime, record) if other.name != errand.name]
         step = errand.step(runtime, outcome, record, rest)
         if step is None:
             return "repeated"
+        step = replace(step, counter=f"{errand.counter}:{outcome.word}")
         word, _ = await runtime.store.step(record.ticket_id, record.version, step, token=token)
         if word != "moved":
-            return word
+            return "settled" if word == "done" and step.due == "done" else word
         record = await runtime.store.load(record.ticket_id)
     return "missing"
 

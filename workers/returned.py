@@ -20,7 +20,7 @@ from workers import keys
 from workers.ending import ENDINGS
 from workers.life import Life, moved
 from workers.notices import RECEIPT
-from workers.store import Step
+from workers.store import STEP_KEYS, Step
 
 FAILED: Final = "failed"
 
@@ -65,26 +65,8 @@ class Returns:
         }
 
     def _try(self, ticket_id: str, version: int, step: Step) -> str:
-        data = json.dumps(step.data, ensure_ascii=False, separators=(",", ":")).encode()[1:-1]
-        answer = cast(
-            "list[Any]",
-            self._step(
-                keys=[keys.EVENTS, keys.DUE],
-                args=[
-                    ticket_id,
-                    version,
-                    step.operation,
-                    "",
-                    events.opening(type=step.type, source=self._source, time=step.at),
-                    b"," + data,
-                    step.state,
-                    "" if step.due is None else step.due,
-                    len(step.indexes),
-                    *(part for one in step.indexes for part in one.arguments),
-                    *(part for pair in step.fields.items() for part in pair),
-                ],
-            ),
-        )
+        arguments = step.arguments(ticket_id, version, source=self._source)
+        answer = cast("list[Any]", self._step(keys=STEP_KEYS, args=arguments))
         return cast(bytes, answer[0]).decode()
 
 

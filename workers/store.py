@@ -10,7 +10,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from redis.asyncio import Redis
 
@@ -20,6 +20,7 @@ from normalizer.ticket import Ticket
 from workers import keys
 from workers.fold import fold
 
+STEP_KEYS: Final = (keys.EVENTS, keys.DUE, keys.STATS)
 StepOutcome = Literal["done", "repeated", "moved", "lost", "missing"]
 
 
@@ -96,6 +97,27 @@ class Step:
     due: float | Literal["done"] | None = None
     fields: Mapping[str, str | int] = field(default_factory=dict)
     indexes: Sequence[Index] = ()
+    counter: str = ""
+
+    def arguments(
+        self, ticket_id: str, version: int, *, source: str, token: str = ""
+    ) -> list[str | bytes | int | float]:
+        """In the order in which the script takes them; its keys are STEP_KEYS."""
+        data = json.dumps(self.data, ensure_ascii=False, separators=(",", ":")).encode()[1:-1]
+        return [
+            ticket_id,
+            version,
+            self.operation,
+            token,
+            events.opening(type=self.type, source=source, time=self.at),
+            b"," + data if data else b"",
+            self.state,
+            "" if self.due is None else self.due,
+            self.counter,
+            len(self.indexes),
+            *(part for one in self.indexes for part in one.arguments),
+            *_flat(self.fields),
+        ]
 
 
 class Store:
@@ -138,26 +160,8 @@ class Store:
 
         Returns the outcome (StepOutcome) and the version the ticket has now.
         """
-        data = json.dumps(step.data, ensure_ascii=False, separators=(",", ":")).encode()[1:-1]
-        answer = await cast(
-            Awaitable[Any],
-            self._step(
-                keys=[keys.EVENTS, keys.DUE],
-                args=[
-                    ticket_id,
-                    version,
-                    step.operation,
-                    token,
-                    events.opening(type=step.type, source=self._source, time=step.at),
-                    b"," + data if data else b"",
-                    step.state,
-                    "" if step.due is None else step.due,
-                    len(step.indexes),
-                    *(part for one in step.indexes for part in one.arguments),
-                    *_flat(step.fields),
-                ],
-            ),
-        )
+        arguments = step.arguments(ticket_id, version, source=self._source, token=token)
+        answer = await cast(Awaitable[Any], self._step(keys=STEP_KEYS, args=arguments))
         return answer[0].decode(), int(answer[1])
 
     async def claim(self, ticket_id: str, lease: float) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,11 +11,11 @@ import redis
 from redis.asyncio import ConnectionPool
 
 from normalizer.events import ALARMED, FOLLOWED_UP
-from normalizer.life import Actor, Outcome, Role, State, StepName
-from normalizer.ticket import Flag, ReplyAddress, Requester, Tier, Undelivered
+from normalizer.life import Outcome, State, StepName
+from normalizer.ticket import Tier, Undelivered
+from tests.workers.life_cast import ACTORS, ASKING, BEGIN, FLAGS, PUSHED, REGION, SITE, TEXTS, UNITS, Word
 from tests.workers.life_checks import Replay, check, check_folded
 from tests.workers.life_far import ENDS, Far, MortalRedis, Process, Way
-from tests.workers.regions import town
 from workers import keys
 from workers.alarm_config import AlarmsConfig, AlikeConfig, PersonConfig
 from workers.alike import Alike
@@ -29,52 +28,9 @@ from workers.lifecycle import TABLE, Illegal
 from workers.queue import Item, TicketQueue
 from workers.quota import Quota
 from workers.returned import Returns
-from workers.runtime import Runtime, Site
+from workers.runtime import Runtime
 from workers.store import Record, Store
 from workers.warning import Alarms, Person, acknowledge
-
-BEGIN = datetime(2026, 1, 15, 4, 0, tzinfo=UTC)
-SITE = Site("12345", "https://hotline.example")
-REGION = town()
-PHONE = "+8613900000001"
-TEXTS = ("城北柳树街的路灯坏了", "城南榆树街停水了", "想问个事", "城北柳树街又占道")
-ASKING = (
-    Requester(),
-    Requester(
-        reply_to=(ReplyAddress(channel="email", address="a@home.example"),),
-        receipt_to=ReplyAddress(channel="email", address="a@home.example"),
-    ),
-    Requester(phone=PHONE),
-    Requester(
-        phone=PHONE,
-        reply_to=(
-            ReplyAddress(channel="email", address="b@home.example"),
-            ReplyAddress(channel="pager", address="1"),
-            ReplyAddress(channel="email", address="c@home.example"),
-        ),
-    ),
-)
-FLAGS: tuple[tuple[Flag, ...], ...] = ((), (), (Flag.LEGAL,), (Flag.GROUP_EVENT,), (Flag.AUTOMATED,))
-UNITS = ("north_lamp", "south_lamp", "willow", "water", "police")
-PUSHED = ("north_lamp", "willow", "water")
-ACTORS = (
-    Actor(role=Role.SYSTEM, id="catalogue"),
-    Actor(role=Role.OPERATOR, id="zhang"),
-    Actor(role=Role.OPERATOR, id="li"),
-    Actor(role=Role.CITIZEN, id="web"),
-    *(Actor(role=Role.UNIT, id=unit) for unit in UNITS),
-)
-
-
-@dataclass(frozen=True)
-class Word:
-    """A step that somebody wanted; `version`: the one it made, once that is known."""
-
-    ticket_id: str
-    step: StepName
-    by: Actor
-    says: Mapping[str, object]
-    operation: str
 
 
 class World:

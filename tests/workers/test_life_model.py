@@ -24,8 +24,9 @@ from hypothesis.stateful import (
 )
 from redis.asyncio import ConnectionPool
 
+from tests.workers.life_cast import ASKING, FLAGS, TEXTS
 from tests.workers.life_far import Cut, Process
-from tests.workers.life_world import ASKING, FLAGS, TEXTS, World
+from tests.workers.life_world import World
 from workers.calls import CallOutcome
 from workers.connect import connect_async
 

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from normalizer.life import Outcome, State, StepName
+from tests.workers.life_cast import ACTORS, Word
 from tests.workers.life_far import Cut, Process
-from tests.workers.life_world import ACTORS, Word, World
+from tests.workers.life_world import World
 from workers.connect import connect_async
 
 AWAITS = 200
@@ -105,6 +106,8 @@ def test_what_happens_during_a_job_that_then_dies_reaches_everybody(each: Worlds
     def during(at: int) -> Callable[[World], Awaitable[bool]]:
         async def story(world: World) -> bool:
             await world.receive(TAP, NOBODY, 0, immediate=False)
+            await world.job(0, Process())
+            await world.follow_up(0, 0)
             meanwhile = {"message": lambda: world.follow_up(0, 0), "review": lambda: overruled(world)}[what]
             job = Process(Cut(at + after, "kill"), at, meanwhile)
             await world.job(0, job)

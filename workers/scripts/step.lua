@@ -1,11 +1,11 @@
 #!lua
 -- Makes one later change to a ticket, once: version compare, operation id, list, stream, schedule.
--- KEYS: jiesu:events, jiesu:due.   ARGV: ticket, expected version, operation, claim token, event head, event data,
--- state ('' = as it is), due ('' = as it is, 'done' = leaves the schedule, else unix seconds), how many sorted sets it
--- joins or leaves, for each: key, member, score ('' = leaves), then fields to set.
+-- KEYS: jiesu:events, jiesu:due, jiesu:stats.   ARGV: ticket, expected version, operation, claim token, event head, event data,
+-- state ('' = as it is), due ('' = as it is, 'done' = leaves the schedule, else unix seconds), counter to raise
+-- ('' = none), how many sorted sets it joins or leaves, for each: key, member, score ('' = leaves), then fields to set.
 -- Returns {outcome, version}: done | repeated (operation known) | moved (other version) | lost (claim) | missing.
 
-local ticket, expected, operation, token, head, data, state, due, lists = unpack(ARGV, 1, 9)
+local ticket, expected, operation, token, head, data, state, due, counter, lists = unpack(ARGV, 1, 10)
 lists = tonumber(lists)
 local key = 'jiesu:ticket:' .. ticket
 local facts = redis.call('HMGET', key, 'version', 'number', 'entry', 'op:' .. operation)
@@ -19,9 +19,10 @@ version = version + 1
 local event = head .. ',"id":"' .. ticket .. '.' .. version .. '","subject":"' .. ticket
   .. '","data":{"ticket_id":"' .. ticket .. '","number":"' .. facts[2] .. '","version":' .. version .. data .. '}}'
 redis.call('RPUSH', 'jiesu:steps:' .. ticket, event)
-redis.call('HSET', key, 'version', version, 'op:' .. operation, version, unpack(ARGV, 10 + 3 * lists))
+redis.call('HSET', key, 'version', version, 'op:' .. operation, version, unpack(ARGV, 11 + 3 * lists))
 if state ~= '' then redis.call('HSET', key, 'state', state) end
-for i = 10, 9 + 3 * lists, 3 do
+if counter ~= '' then redis.call('HINCRBY', KEYS[3], counter, 1) end
+for i = 11, 10 + 3 * lists, 3 do
   if ARGV[i + 2] == '' then
     redis.call('ZREM', ARGV[i], ARGV[i + 1])
   else
