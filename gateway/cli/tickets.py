@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import threading
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -85,7 +87,8 @@ def _follow(config: Config, last: str | bytes, *, as_json: bool) -> None:
     if last == "$":  # each XREAD with $ would skip what came between two of them
         newest: Any = client.xrevrange(keys.TICKETS, count=1)
         last = newest[0][0] if newest else "0"
-    while True:
+    stopped = _stopped_by_ctrl_c()
+    while not stopped.is_set():
         answer: Any = client.xread({keys.TICKETS: last}, count=PAGE, block=round(BLOCK_MAX * 1000))
         # RESP2 answers with pairs, RESP3 with a mapping of lists of pages.
         pages = answer.values() if isinstance(answer, dict) else [entries for _, entries in answer or ()]
@@ -93,6 +96,19 @@ def _follow(config: Config, last: str | bytes, *, as_json: bool) -> None:
             last = entry
             event = json.loads(fields[b"event"])
             emit(event) if as_json else typer.echo(_line(event["data"]))
+
+
+def _stopped_by_ctrl_c() -> threading.Event:
+    """Set by Ctrl-C, which interrupts as well: an exception out of a signal handler is lost where one cannot be raised
+    (in a destructor, say), and the command would go on for ever."""
+    stopped = threading.Event()
+
+    def stop(*_: object) -> None:
+        stopped.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, stop)
+    return stopped
 
 
 def _flat(page: Any) -> Any:
