@@ -182,6 +182,7 @@ class WorkersConfig(Block):
 
     dispatch: int = Field(default=1, ge=0, description="Processes of the RQ queue `dispatch`")
     urgent: int = Field(default=1, ge=0, description="Processes of the RQ queue `urgent`")
+    alarm: int = Field(default=1, ge=0, description="Processes of the RQ queue `alarm`, when anybody is on duty")
     nice: int = Field(default=5, ge=0, le=19)
     lease: float = Field(default=120, gt=0, description="Seconds a worker owns a ticket; longer than any time-out")
     max_attempts: int = Field(default=10, ge=1, description="Failed attempts after which a delivery is dead")

@@ -33,7 +33,7 @@ from workers.connect import connect, connect_async
 from workers.dead import Dead
 from workers.destinations.brake import RedisBrake
 from workers.destinations.registry import build
-from workers.dispatcher import Dispatcher
+from workers.dispatcher import ALARM, Dispatcher
 from workers.quota import Quota
 from workers.runtime import Runtime, Site, set_runtime
 from workers.store import Store
@@ -107,6 +107,7 @@ def run_dispatcher(config: Config, ready: Callable[[], None]) -> int:
         lease=config.workers.lease,
         groups=config.queue.groups,
         keep_days=config.queue.keep_days,
+        alarm=ALARM if config.alarms.people else None,
     )
     prepared = away = False
     ready()

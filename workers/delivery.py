@@ -39,6 +39,36 @@ async def deliver(runtime: Runtime, ticket_id: str) -> str:
         await runtime.store.release(ticket_id, token)
 
 
+async def warn(runtime: Runtime, ticket_id: str) -> str:
+    """Tell people on duty of a ticket, and nothing else: on a lane of its own, so that no destination that hangs comes
+    before them. `deliver` tries again what failed, and does what is left.
+
+    Raises:
+        redis.RedisError: Redis is away.
+    """
+    token = await runtime.store.claim(ticket_id, runtime.lease)
+    if token is None:
+        return "claimed"
+    tried: set[str] = set()
+    try:
+        while True:
+            record = await runtime.store.load(ticket_id)
+            if record is None or not record.complete:
+                return "missing"
+            errands = list(warning.outstanding(runtime, record))
+            not_yet = {*tried, *waiting(record, errands, runtime.now().timestamp())}
+            errand = next((errand for errand in errands if errand.name not in not_yet), None)
+            if errand is None:
+                return "told"
+            tried.add(errand.name)
+            if await _try(runtime, record, errand, token) == "lost":
+                return "lost"
+    finally:
+        await runtime.store.release(ticket_id, token)
+        # The delivery's job came at the same time, found the ticket claimed, and would come again only after a lease.
+        await runtime.store.hurry(ticket_id, runtime.now().timestamp())
+
+
 async def _settle(runtime: Runtime, ticket_id: str, token: str) -> str:
     """Errand after errand, one that must wait holds up no other; each is recorded before the next is tried, so that a
     job cut short repeats one at most."""
@@ -57,18 +87,24 @@ async def _settle(runtime: Runtime, ticket_id: str, token: str) -> str:
             if await runtime.store.put_off(ticket_id, min(not_yet.values()), record.version):
                 return "later"
             continue
-        outcome = await errand.run(runtime)
-        if isinstance(outcome, TryLater):
-            await runtime.store.count(f"{errand.counter}:later")
-            if not _exhausted(runtime, record, errand, outcome):
-                later[errand.name] = await _put_off(runtime, record, errand, outcome)
-                continue
-            outcome = _given_up(errand, outcome)
-        if outcome.dead is not None:
-            await _bury(runtime, record, errand, outcome.dead)
-        word = await _note(runtime, record, errand, outcome, token)
-        if word in ("lost", "settled"):
+        word = await _try(runtime, record, errand, token)
+        if isinstance(word, float):
+            later[errand.name] = word
+        elif word in ("lost", "settled"):
             return word
+
+
+async def _try(runtime: Runtime, record: Record, errand: Errand, token: str) -> str | float:
+    """Run one errand and record its end; one word on that, or when it is tried again (unix seconds)."""
+    outcome = await errand.run(runtime)
+    if isinstance(outcome, TryLater):
+        await runtime.store.count(f"{errand.counter}:later")
+        if not _exhausted(runtime, record, errand, outcome):
+            return await _put_off(runtime, record, errand, outcome)
+        outcome = _given_up(errand, outcome)
+    if outcome.dead is not None:
+        await _bury(runtime, record, errand, outcome.dead)
+    return await _note(runtime, record, errand, outcome, token)
 
 
 def _outstanding(runtime: Runtime, record: Record) -> list[Errand]:

@@ -25,13 +25,14 @@ from normalizer.ticket import Tier
 from workers import keys
 from workers.connect import memory_share
 from workers.dead import DeadEntry
-from workers.jobs import DELIVER
+from workers.jobs import DELIVER, WARN
 from workers.lane import lane
 
 log = structlog.get_logger()
 
 DISPATCH: Final = "dispatch"
 URGENT: Final = "urgent"
+ALARM: Final = "alarm"
 COUNT: Final = 200
 BLOCK_MS: Final = 500
 SWEEP_EVERY: Final = 0.5
@@ -71,8 +72,10 @@ class Dispatcher:
         groups: Sequence[str],
         keep_days: float,
         clock: Callable[[], float] = time.monotonic,
+        alarm: str | None = None,
     ) -> None:
-        """`lease`: seconds a job owns a ticket; RQ's own time-out lies below it."""
+        """`lease`: seconds a job owns a ticket; RQ's own time-out lies below it. `alarm`: the queue on which people on
+        duty are told of what cannot wait; None: nobody is on duty."""
         self._client = client
         self._consumer = consumer
         self._lease = lease
@@ -80,6 +83,7 @@ class Dispatcher:
         self._keep = round(keep_days * 86400)
         self._clock = clock
         self._queues = {name: Queue(name, connection=client, serializer=JSONSerializer) for name in (DISPATCH, URGENT)}
+        self._alarm = None if alarm is None else Queue(alarm, connection=client, serializer=JSONSerializer)
         self._sweep = client.register_script(keys.script("sweep"))
         self._trim = client.register_script(keys.script("trim"))
         self._forget = client.register_script(keys.script("forget"))
@@ -173,20 +177,23 @@ class Dispatcher:
 
     def _enqueue(self, turns: Sequence[Turn]) -> None:
         """Job id = ticket-version-attempt: enqueuing the same turn twice only runs it twice, which is harmless."""
+        urgent = [turn for turn in turns if _queue_of(turn) == URGENT]
+        if self._alarm is not None and urgent:
+            self._alarm.enqueue_many([self._job(turn, WARN, "-alarm") for turn in urgent])
         for name, queue in self._queues.items():
-            jobs = [self._job(turn) for turn in turns if _queue_of(turn) == name]
+            jobs = [self._job(turn, DELIVER) for turn in turns if _queue_of(turn) == name]
             if jobs:
                 queue.enqueue_many(jobs)
 
-    def _job(self, turn: Turn) -> EnqueueData:
+    def _job(self, turn: Turn, function: str, suffix: str = "") -> EnqueueData:
         return Queue.prepare_data(
-            DELIVER,
+            function,
             args=[turn.ticket_id],
             timeout=max(1, int(self._lease * 0.9)),
             result_ttl=0,
             failure_ttl=FAILURE_TTL,
             description=turn.number,
-            job_id=f"{turn.ticket_id}-{turn.version}-{turn.attempt}",
+            job_id=f"{turn.ticket_id}-{turn.version}-{turn.attempt}{suffix}",
         )
 
     def _bury(self, id: bytes) -> bool:

@@ -195,6 +195,10 @@ class Store:
             _, found = await pipe.execute()
         return found is not None and int(found) == version
 
+    async def hurry(self, ticket_id: str, at: float) -> None:
+        """The ticket's next turn is at `at` (unix seconds) at the latest, if it still has one."""
+        await self.client.zadd(keys.DUE, {ticket_id: at}, xx=True, lt=True)
+
     async def settle(self, ticket_id: str, version: int) -> None:
         """Nothing is outstanding: the ticket leaves the schedule, if it is still at `version`."""
         await cast(Awaitable[Any], self._settle(keys=[keys.DUE, keys.ticket(ticket_id)], args=[ticket_id, version]))

@@ -102,9 +102,12 @@ def _bound(config: Config) -> socket.socket:
 
 
 def _far_side(config: Config) -> list[Role]:
+    counts = {"urgent": config.workers.urgent, "dispatch": config.workers.dispatch}
+    if config.alarms.people:
+        counts["alarm"] = config.workers.alarm
     workers = [
         Role(f"worker:{queue}:{number}", ("worker", queue))
-        for queue, count in (("urgent", config.workers.urgent), ("dispatch", config.workers.dispatch))
+        for queue, count in counts.items()
         for number in range(count)
     ]
     return [Role("dispatcher", ("dispatcher",)), *workers]

@@ -124,5 +124,18 @@ def test_an_emergency_is_told_at_once_while_the_other_lane_hangs(line: Any, duty
     assert [event["data"]["person"] for event in duty.told] == ["duty"]
 
 
+def test_the_next_emergency_is_told_while_the_lane_of_the_first_hangs(line: Any, duty: Duty) -> None:
+    numbers = set()
+    for n in range(4):
+        numbers.add(line.post({"text": f"朝阳区建国路{n + 80}号着火了，浓烟滚滚，有人出不来"})[1]["number"])
+        wait_until(lambda: duty.hanging, "the first one's delivery hangs")
+    wait_until(lambda: len(duty.told) == 4, "every emergency is told", TOLD_WITHIN)
+    assert {event["data"]["number"] for event in duty.told} == numbers
+    assert len(duty.hanging) == 1, "before the second one's delivery was even tried"
+    duty.release()
+    wait_until(lambda: len(duty.hanging) == 4, "everything is delivered")
+    assert len(duty.told) == 4, "each was told once"
+
+
 def alarms(line: Any) -> list[dict[str, Any]]:
     return [json.loads(row) for row in line.jiesu("alarms", "list", "--json").stdout.splitlines()]

@@ -223,3 +223,13 @@ def test_a_foreign_entry_with_an_impossible_id_does_not_stop_the_next(valkey, qu
     queue.enqueue([one])
     dispatcher.turn()
     assert [args for _, args, _ in jobs(client, "dispatch")] == [[one.ticket_id]]
+
+
+def test_with_people_on_duty_what_cannot_wait_is_also_told_on_a_lane_of_its_own(valkey, queue, make_item):
+    client, calm, fire = valkey.client(), make_item("a"), make_item("b", "着火了，快来人", sequence=2)
+    queue.enqueue([calm, fire])
+    dispatcher = Dispatcher(client, consumer="here", lease=60, groups=("dispatch",), keep_days=7, alarm="alarm")
+    dispatcher.prepare()
+    dispatcher.turn()
+    assert jobs(client, "alarm") == [(f"{fire.ticket_id}-1-0-alarm", [fire.ticket_id], fire.number)]
+    assert jobs(client, "urgent") == [(f"{fire.ticket_id}-1-0", [fire.ticket_id], fire.number)]

@@ -15,7 +15,7 @@ from tests.workers.regions import town
 from tests.workers.turns import NOW, Answering, Receiver, build, client
 from workers import keys
 from workers.alarm_config import AlarmsConfig, AlikeConfig, PersonConfig
-from workers.delivery import deliver
+from workers.delivery import deliver, warn
 from workers.destinations.contract import TryLater
 from workers.warning import Alarms, Person, acknowledge
 
@@ -151,3 +151,25 @@ async def test_alike_in_other_streets_or_too_far_apart_are_none(queue, make_item
         now = NOW + timedelta(hours=hours)
         await deliver(build(Receiver("file"), alarms=few, region=town(), now=now), one.ticket_id)
     assert duty.had == []
+
+
+async def test_on_its_own_lane_people_are_told_and_nothing_else_is_done(valkey, queue, make_item, build):
+    one, duty, file = make_item("a", tier=Tier.IMMEDIATE), Receiver("duty"), Receiver("file")
+    queue.enqueue([one])
+    runtime = build(file, alarms=alarms((duty, 1)))
+    assert [await warn(runtime, one.ticket_id) for _ in range(2)] == ["told", "told"]
+    assert (len(duty.had), file.had) == (1, [])
+    assert valkey.client().zscore(keys.DUE, one.ticket_id) is not None, "the rest is still to be done"
+    assert await deliver(runtime, one.ticket_id) == "settled"
+    assert (len(duty.had), len(file.had)) == (1, 1)
+
+
+async def test_a_person_who_cannot_be_reached_now_is_tried_again_by_the_delivery(queue, make_item, build):
+    one, duty = make_item("a", tier=Tier.IMMEDIATE), Receiver("duty", [TryLater("timeout", None)])
+    queue.enqueue([one])
+    people = alarms((duty, 1))
+    assert await warn(build(Receiver("file"), alarms=people), one.ticket_id) == "told"
+    assert await deliver(build(Receiver("file"), alarms=people), one.ticket_id) == "later"
+    assert len(duty.had) == 1
+    await deliver(build(Receiver("file"), alarms=people, now=NOW + timedelta(minutes=1)), one.ticket_id)
+    assert len(duty.had) == 2
