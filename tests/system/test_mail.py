@@ -224,5 +224,7 @@ def test_one_poison_mail_delays_no_other_by_more_than_its_time(make_up):
     later, longest = max(delays[-33:]), max(delays)
     print(f"\nlimit {limit:.2f} s: longest {longest:.2f} s, tried again {later:.2f} s; a restart takes {restart:.2f} s")
     assert longest > limit / 2, "some were behind it"
-    assert longest < limit + restart, "they waited for its time, and while all of them were tried again"
+    # Beside the poison itself, its successor starts and the batch is tried again on the same few processors: the exact
+    # bound is asserted where nothing else runs (tests/gateway/test_pump.py).
+    assert longest < limit + 2 * restart, "they waited for its time, and while all of them were tried again"
     assert later < limit / 2, "tried again it delays nobody"
