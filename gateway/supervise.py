@@ -21,6 +21,9 @@ import structlog
 
 log = structlog.get_logger()
 
+HEAD_START: Final = 3.0
+"""Seconds that the first child may take to be ready before the others start too: they would only share its processors,
+and accepting comes first."""
 BACK_OFF: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 STEADY: Final = 10.0
 
@@ -43,8 +46,10 @@ class Child:
         self._process: asyncio.subprocess.Process | None = None
         self.ready = asyncio.Event()
 
-    async def run(self) -> None:
-        """Start, and start again, until cancelled."""
+    async def run(self, after: asyncio.Event) -> None:
+        """Start when `after` is set (or has taken too long), and start again, until cancelled."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(after.wait(), HEAD_START)
         failures = 0
         while True:
             await asyncio.sleep(BACK_OFF[min(failures, len(BACK_OFF) - 1)])
@@ -93,13 +98,17 @@ class Supervisor:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def start(self) -> None:
-        """Start them all."""
+        """Start the first at once, the others when it is ready."""
+        at_once = asyncio.Event()
+        at_once.set()
+        after = at_once
         for child in self._children:
-            self._tasks[child.role.name] = asyncio.create_task(child.run())
+            self._tasks[child.role.name] = asyncio.create_task(child.run(after))
+            after = self._children[0].ready
 
     async def ready(self) -> None:
-        """Until every child has said that it works."""
-        await asyncio.gather(*(child.ready.wait() for child in self._children))
+        """Until the first child has said that it works; the others follow by themselves."""
+        await self._children[0].ready.wait()
 
     async def end(self, grace: float) -> dict[str, int | None]:
         """End them all (their links close at once) and wait for each; exit codes by name."""
