@@ -19,7 +19,7 @@ from channels.web.config import WebConfig
 from gateway import life_http
 from gateway.auth import DESK, PERSONAL
 from gateway.calls_models import CallLeaseForm, CallOutcomeForm
-from workers.calls import Calls, Row
+from workers.calls import Calls, Row, Try
 
 ROOT: Final = "/api/v1/desk/calls"
 
@@ -65,8 +65,8 @@ class CallsApi:
     async def outcome(self, request: web.Request) -> web.Response:
         """Record what came of a call that the operator holds."""
         form, _ = await life_http.form_of(request, CallOutcomeForm, self._limits)
-        operator, call = life_http.operator_of(request).id, request["path"]["call"]
-        return life_http.json_of(asdict(await self._calls.record(operator, call, form.outcome, form.said, self._now())))
+        made = Try(life_http.operator_of(request).id, life_http.key(request), form.outcome, form.said)
+        return life_http.json_of(asdict(await self._calls.record(request["path"]["call"], made, self._now())))
 
 
 def _row(row: Row) -> dict[str, object]:

@@ -164,6 +164,7 @@ def _tickets() -> dict[str, Any]:
     read = operation(
         "ticket", "A ticket as it is now", {200: json_answer("The ticket", "Ticket")}, (401, 403, 404, 503)
     )
+    read["description"] = "Who asked is shown to a token that has the scope `personal` besides; else it is blotted out."
     read["parameters"] = [segment("reference", "Number or ticket id")]
     read["security"] = TOKEN
     return {"/api/v1/tickets/{reference}": {"get": read}}

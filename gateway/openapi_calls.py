@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from gateway.calls_api import ROOT
 from gateway.calls_models import CallLeaseForm, CallOutcomeForm, CallPage, CallRecorded, CallsLeased
-from gateway.openapi_parts import JSON, TOKEN, json_answer, operation, ref, segment
+from gateway.openapi_parts import JSON, KEY, TOKEN, json_answer, operation, ref, segment
 
 FORMS: Final[tuple[type[BaseModel], ...]] = (CallLeaseForm, CallOutcomeForm)
 ANSWERS: Final[tuple[type[BaseModel], ...]] = (CallPage, CallsLeased, CallRecorded)
@@ -31,7 +31,7 @@ def paths() -> dict[str, Any]:
         ROOT: {"get": page | {"security": TOKEN}},
         f"{ROOT}/leases": {"post": lease},
         f"{ROOT}/leases/{{call}}": {"delete": back | {"parameters": [_CALL], "security": TOKEN}},
-        f"{ROOT}/{{call}}/outcome": {"post": outcome | {"parameters": [_CALL]}},
+        f"{ROOT}/{{call}}/outcome": {"post": outcome | {"parameters": [_CALL, KEY | {"required": True}]}},
     }
 
 

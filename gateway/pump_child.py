@@ -35,7 +35,7 @@ from normalizer.attachment import describe
 from normalizer.errors import Rejected
 from normalizer.ticket import Attachment, AttachmentRef, BlobRef, SetAside, Tier, Undelivered
 from workers.blobs import Blobs
-from workers.connect import connect, is_away, reply_code
+from workers.connect import connect, error_code, is_away, reply_code
 from workers.queue import QUEUED, Item, Result, TicketQueue, alone, item
 from workers.returned import Returns
 
@@ -161,9 +161,7 @@ class Child:
             self._link.wait(IDLE)
             self._link.ask(op="clear", seqs=[row.seq for row in rows])
             return
-        for report in reports:
-            self._insist(partial(self._returns.record, report.channel, report.undelivered, report.at))
-            ends.append(report.end)
+        ends += [self._insist(partial(self._record, report)) for report in reports]
         ends += self._enqueue(items)
         ended = {end.seq for end in ends}
         if early := [row.seq for row in rows if row.seq not in ended]:
@@ -209,6 +207,21 @@ class Child:
         )
         code = identity.receipt_code(row.ticket_id, self._secret)
         return item(ticket, inbound, code=code, domain=self._config.site.domain)
+
+    def _record(self, report: Report) -> End:
+        """The row's end once the report stands at its ticket; parked if it cannot, so that it holds up no other row.
+        Not under the gateway's clock: what takes long here is Redis, not the row. Raises when Redis is away."""
+        try:
+            self._returns.record(report.channel, report.undelivered, report.at)
+        except OSError:
+            raise
+        except redis.RedisError as error:
+            if is_away(error):
+                raise
+            return End(report.end.seq, "parked", "queue_error", error_code(error) or type(error).__name__)
+        except Exception as error:
+            return End(report.end.seq, "parked", "exception", _where(error))
+        return report.end
 
     def _keep(self, attachment: Attachment) -> AttachmentRef:
         """Store an attachment, and of an image a copy without its metadata."""

@@ -34,11 +34,13 @@ _SHOWN_AS: Final = {State.OBJECTED: State.DISPATCHED}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One step: when (as the site writes it), the sentence, and the words of whoever answered or explained."""
+    """One step: when (as the site writes it), the sentence, and the words of whoever answered or explained, with the
+    name and the bytes of each file that came with them."""
 
     at: str
     said: str
     text: str = ""
+    files: tuple[tuple[str, int], ...] = ()
 
 
 def state_of(record: Record) -> str:
@@ -60,8 +62,10 @@ def story(
             lead = data.get("lead") or lead
             unit = unit_name(region, lead)
             at = local(datetime.fromisoformat(data["at"]))
+            files = tuple((one["name"], one["size"]) for one in data.get("attachments", ()))
             lines += [
-                Line(at, said, text) for said, text in _sentence(step, data, unit, region, words, language, local)
+                Line(at, said, text, files if text else ())
+                for said, text in _sentence(step, data, unit, region, words, language, local)
             ]
     return list(_without_repetition(lines, words["followed_up"]))
 

@@ -15,8 +15,10 @@ from redis import RedisError
 
 from channels.contract import Handler
 from channels.problem import problem
+from gateway import life_http
 from gateway.config import Config
 from gateway.intake import Intake
+from workers import views
 from workers.connect import is_away
 from workers.store import Store
 
@@ -43,7 +45,8 @@ class TicketsApi:
         route("GET", "/api/v1/openapi.json", self.openapi, None)
 
     async def ticket(self, request: web.Request) -> web.StreamResponse:
-        """The current ticket behind a number, an alias, a ticket id or the id of an appended submission."""
+        """The current ticket behind a number, an alias, a ticket id or the id of an appended submission; who asked
+        only for a token that may see people."""
         try:
             record = await self._store.find(request["path"]["reference"])
         except (RedisError, OSError) as error:
@@ -54,7 +57,10 @@ class TicketsApi:
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, "try_again", detail, headers=headers)
         if record is None or not record.complete:
             return problem(HTTPStatus.NOT_FOUND, "not_found", "There is no such ticket.")
-        return _json(HTTPStatus.OK, record.ticket().model_dump_json().encode())
+        ticket = record.ticket()
+        if life_http.may_see_people(request):
+            return _json(HTTPStatus.OK, ticket.model_dump_json().encode())
+        return _json(HTTPStatus.OK, json.dumps(views.without_people(ticket), ensure_ascii=False).encode())
 
     async def health(self, request: web.Request) -> web.StreamResponse:
         """200 while the process answers at all."""

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from aiohttp import web
+from pydantic_core import from_json
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from channels.contract import Handler
@@ -23,6 +24,7 @@ from channels.web.receive import read
 from gateway import life_http
 from gateway.units_api import FORMS
 from normalizer.errors import Fault, Rejected
+from normalizer.identity import is_number
 from normalizer.life import Actor, Role, StepName
 from normalizer.ticket import Raw
 from workers.once import Word
@@ -73,7 +75,7 @@ def _is_signed(secrets: Collection[Webhook], request: web.Request, body: bytes) 
     headers = {name: request.headers.get(name, "") for name in _HEADERS}
     for secret in secrets:
         try:
-            secret.verify(body, headers)
+            secret.verify(body, headers, json_parse=False)
         except (WebhookVerificationError, ValueError):
             continue
         return True
@@ -83,17 +85,23 @@ def _is_signed(secrets: Collection[Webhook], request: web.Request, body: bytes) 
 def _opened(body: bytes) -> tuple[str, StepName, dict[str, Any]]:
     """Number, step and the rest. Raises Rejected naming what is wrong with the first two."""
     try:
-        said = json.loads(body)
+        said = from_json(body, allow_inf_nan=False)  # unlike `json` it refuses lone surrogates, and what is too deep
     except ValueError as error:
-        raise Rejected("not_json", "The body is not JSON.") from error
+        raise _refused("not_json", "The body is not JSON in UTF-8, or is nested too deeply.") from error
     if not isinstance(said, dict):
-        raise Rejected("not_an_object", "The body must be a JSON object.")
+        raise _refused("not_an_object", "The body must be a JSON object.")
     number, step = said.pop("number", None), said.pop("step", None)
     faults = []
-    if not isinstance(number, str):
+    if number is None:
         faults.append(Fault("/number", "missing", "Which ticket."))
-    if step not in set(FORMS):
+    elif not isinstance(number, str) or not is_number(number):
+        faults.append(Fault("/number", "number_invalid", "This is not the number of a request."))
+    if not isinstance(step, str) or step not in set(FORMS):
         faults.append(Fault("/step", "unknown_word", f"Of {', '.join(FORMS)}."))
     if faults:
         raise Rejected(faults[0].code, faults[0].detail, faults)
     return str(number), StepName(step), said
+
+
+def _refused(code: str, detail: str) -> Rejected:
+    return Rejected(code, detail, [Fault("", code, detail)])

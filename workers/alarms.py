@@ -1,4 +1,4 @@
-"""The list of alarms that nobody has in hand yet, for people: why each was raised, and who was told of it.
+"""The list of alarms that nobody has in hand yet, for people: why each was raised, and who was told of the last.
 
 May not raise an alarm or tell anybody: workers/warning.py does. Without personal data.
 """
@@ -16,7 +16,7 @@ from workers.lifecycle import Illegal
 from workers.store import Record, Store
 from workers.waiting import Entry, WaitingList
 from workers.waiting_rows import Page
-from workers.warning import acknowledge
+from workers.warning import acknowledge, in_hand, reasons_of
 
 _TOLD: Final = ("person", "level", "outcome", "at", "reason")
 
@@ -38,7 +38,7 @@ async def page(store: Store, now: datetime, *, start: int, count: int) -> Page:
 
 
 async def take(store: Store, number: str, by: Actor, at: datetime) -> InHand:
-    """`by` has the alarm of this ticket in hand: nobody else is told. Saying so again is harmless.
+    """`by` has the last alarm of this ticket in hand: nobody else is told. Saying so again is harmless.
 
     Raises:
         Illegal: `missing`: there is no such ticket; `no_alarm`: none was raised for it.
@@ -52,16 +52,18 @@ async def take(store: Store, number: str, by: Actor, at: datetime) -> InHand:
     first = await acknowledge(store, found.ticket_id, by, at)
     now = await store.load(found.ticket_id)
     assert now is not None
-    return InHand(now.number, now.fields["acknowledged"], repeated=not first)
+    holder = f"{by.role}:{by.id}" if first else in_hand(now) or in_hand(found) or ""
+    return InHand(now.number, holder, repeated=not first)
 
 
 def _row(record: Record, entry: Entry) -> dict[str, Any]:
     alarms = [event["data"] for event in record.events() if event["type"] == ALARMED]
+    last = max((at for at, data in enumerate(alarms) if "person" not in data), default=-1)
     return {
         "number": record.number,
         "state": record.state,
         "tier": record.ticket().urgency.tier,
-        "reasons": record.fields["alarm"].split(", "),
+        "reasons": reasons_of(record),
         "since": datetime.fromtimestamp(entry.since, UTC).isoformat(),
-        "told": [{name: data.get(name) for name in _TOLD} for data in alarms if "person" in data],
+        "told": [{name: data.get(name) for name in _TOLD} for data in alarms[last + 1 :]],
     }

@@ -21,7 +21,8 @@ class Alike:
         self._config = config
 
     async def crosses(self, place: str, rule: str, ticket_id: str, now: datetime) -> int | None:
-        """How many there are now with this one, when that is a full round of the configured count; else None.
+        """How many there are now with this one, when they are as many as configured and no other ticket has said so
+        within the span; else None. Asked again with the same ticket, it says so again.
 
         Raises:
             redis.RedisError: Redis is away.
@@ -33,4 +34,8 @@ class Alike:
             pipe.zcard(key)
             pipe.expire(key, span)
             count = int((await pipe.execute())[2])
-        return count if count % self._config.count == 0 else None
+        if count < self._config.count:
+            return None
+        told = keys.alike_told(place, rule)
+        by = await self._client.set(told, ticket_id, nx=True, get=True, px=round(self._config.minutes * 60_000))
+        return count if by in (None, ticket_id, ticket_id.encode()) else None

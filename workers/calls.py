@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Final
 
 from normalizer import events
+from normalizer.errors import Rejected
 from workers import keys
 from workers.ending import CALLING, SENT, UNDELIVERABLE
 from workers.lifecycle import Illegal
@@ -56,6 +58,35 @@ class Row:
     operation: str
     tries: int
     entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """What `operator` says came of a call, and the key under which that is repeated. `said`: whom the operator spoke
+    to, and what was said."""
+
+    operator: str
+    key: str
+    outcome: CallOutcome
+    said: str | None = None
+
+    @property
+    def step(self) -> str:
+        """The operation that records it. A key is its sender's own."""
+        scope = f"{self.operator}\0{self.key}"
+        return f"call:{sha256(scope.encode()).hexdigest()[:32]}"
+
+    def event(self, operation: str) -> dict[str, str]:
+        """What the event says of it, but the moment."""
+        data = {
+            "operation": operation,
+            "channel": CALL,
+            "outcome": _WORDS.get(self.outcome, "failed"),
+            "reason": None if self.outcome is CallOutcome.REACHED else str(self.outcome),
+            "by": self.operator,
+            "said": self.said,
+        }
+        return {name: value for name, value in data.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +135,25 @@ class Calls:
         await self._check_holder(operator, id, now)
         await self._list.give_back(id)
 
-    async def record(self, operator: str, id: str, outcome: CallOutcome, said: str | None, now: datetime) -> Recorded:
-        """What came of the call that `operator` holds. `said`: whom the operator spoke to, and what was said.
+    async def record(self, id: str, made: Try, now: datetime) -> Recorded:
+        """What came of the call that the operator holds. The same again under its key changes nothing, and is answered
+        as before.
 
         Raises:
             Illegal: `missing`: it is not on the list any more; `not_held`: the operator does not hold it.
+            Rejected: `conflict`: the key was used for something else.
         """
         ticket_id, _, operation = id.partition(":")
         while True:
             record = await self._store.load(ticket_id)
+            if record is not None and (before := _repeated(record, operation, made)) is not None:
+                return before
             if record is None or record.fields.get(f"reply:{operation}") != CALLING:
                 raise Illegal("missing", "There is no such call to make.")
-            await self._check_holder(operator, id, now)
-            made, stays = self._step(record, id, operation, outcome, said, operator, now)
-            word, version = await self._store.step(ticket_id, record.version, made)
-            if word != "moved":
+            await self._check_holder(made.operator, id, now)
+            step, stays = self._step(record, id, operation, made, now)
+            word, version = await self._store.step(ticket_id, record.version, step)
+            if word == "done":
                 await self._list.give_back(id)
                 return Recorded(record.number, version, stays)
 
@@ -145,40 +180,21 @@ class Calls:
             tries=_tries(record, operation),
         )
 
-    def _step(
-        self,
-        record: Record,
-        id: str,
-        operation: str,
-        outcome: CallOutcome,
-        said: str | None,
-        operator: str,
-        now: datetime,
-    ) -> tuple[Step, bool]:
+    def _step(self, record: Record, id: str, operation: str, made: Try, now: datetime) -> tuple[Step, bool]:
         """`notified`, with who called; and whether the call stays on the list. Without an answer it goes to the end of
         the list; without one so many times, or with a stranger's, the next address of the notice is taken."""
         tries = _tries(record, operation) + 1
-        stays = outcome is CallOutcome.NO_ANSWER and tries < self._attempts
-        fields: dict[str, str | int] = {f"calls:{operation}": tries}
-        if outcome is CallOutcome.REACHED:
+        stays = made.outcome is CallOutcome.NO_ANSWER and tries < self._attempts
+        fields: dict[str, str | int] = {f"calls:{operation}": tries, f"stays:{made.step}": int(stays)}
+        if made.outcome is CallOutcome.REACHED:
             fields |= {f"reply:{operation}": SENT, f"told:{operation}": CALL}
         elif not stays:
-            fields |= self._given_up(record, operation, outcome)
-        data = {
-            "operation": operation,
-            "channel": CALL,
-            "outcome": _WORDS.get(outcome, "failed"),
-            "reason": None if outcome is CallOutcome.REACHED else str(outcome),
-            "by": operator,
-            "said": said,
-            "at": events.rfc3339(now),
-        }
+            fields |= self._given_up(record, operation, made.outcome)
         step = Step(
-            # Once for each try at one number, whoever says it again.
-            operation=f"call:{operation}:{tried(record, operation)}:{tries}",
+            operation=made.step,
             type=events.NOTIFIED,
             at=now,
-            data={name: value for name, value in data.items() if value is not None},
+            data=made.event(operation) | {"at": events.rfc3339(now)},
             due=None if stays else now.timestamp(),
             fields=fields,
             indexes=(Index(keys.waiting(keys.CALLS), id, now.timestamp() if stays else None),),
@@ -192,6 +208,18 @@ class Calls:
         if notice is not None and after < len(addresses(record, notice)):
             return {f"reply:{operation}": "", f"try:{operation}": after, f"calls:{operation}": 0}
         return {f"reply:{operation}": UNDELIVERABLE, f"why:{operation}": str(outcome)}
+
+
+def _repeated(record: Record, operation: str, made: Try) -> Recorded | None:
+    """What became of the try when it was said before; None: it was not. Raises Rejected as `Calls.record`."""
+    version = record.fields.get(f"op:{made.step}")
+    if version is None:
+        return None
+    said = made.event(operation)
+    data = record.events()[int(version) - 2]["data"]
+    if {name: value for name, value in data.items() if name in (*said, "reason", "said")} != said:
+        raise Rejected("conflict", "The same key was used before for something else.")
+    return Recorded(record.number, int(version), record.fields[f"stays:{made.step}"] == "1")
 
 
 def _tries(record: Record, operation: str) -> int:

@@ -58,12 +58,15 @@ class Dead:
 
     async def replay(self, entry: DeadEntry, now: float) -> None:
         """A dead delivery becomes due now (unix seconds) with its attempts forgotten, and its destination, if it was
-        disabled, may be called again; a dead stream entry was put right by the operator, so it is only struck off."""
+        disabled, may be called again; a dead stream entry was put right by the operator, so it is only struck off.
+        A job at work may still see it as dead: `replays` tells its script not to end the turn by what it saw."""
         async with self._client.pipeline(transaction=True) as pipe:
             if entry.kind == "delivery":
                 ticket = keys.ticket(entry.ticket_id)
                 pipe.hdel(ticket, *(f"{fact}:{entry.destination}" for fact in ("dead", "tries", "next")))
-                pipe.delete(DISABLED + entry.destination)
+                pipe.hincrby(ticket, "replays", 1)
+                # The brake is the destination's: `alarm:wang:2` is the second alarm told to alarm:wang.
+                pipe.delete(DISABLED + ":".join(entry.destination.split(":")[:2]))
                 pipe.zadd(keys.DUE, {entry.ticket_id: now})
             pipe.hdel(keys.DEAD, entry.id)
             await pipe.execute()

@@ -22,6 +22,8 @@ from workers.store import Record
 log = structlog.get_logger()
 
 TRIED_ENOUGH: Final = "attempts exhausted"
+STARTS_UNTIL: Final = 0.5
+"""Share of the lease after which a job begins no errand: what it began has the rest of its time."""
 
 
 async def deliver(runtime: Runtime, ticket_id: str) -> str:
@@ -71,8 +73,9 @@ async def warn(runtime: Runtime, ticket_id: str) -> str:
 
 async def _settle(runtime: Runtime, ticket_id: str, token: str) -> str:
     """Errand after errand, one that must wait holds up no other; each is recorded before the next is tried, so that a
-    job cut short repeats one at most."""
+    job cut short repeats one at most. What half of the lease is too short for is another job's, at once."""
     later: dict[str, float] = {}
+    enough = runtime.clock() + STARTS_UNTIL * runtime.lease
     while True:
         record = await runtime.store.load(ticket_id)
         if record is None or not record.complete:
@@ -81,12 +84,16 @@ async def _settle(runtime: Runtime, ticket_id: str, token: str) -> str:
         not_yet = {**waiting(record, errands, runtime.now().timestamp()), **later}
         errand = next((errand for errand in errands if errand.name not in not_yet), None)
         if errand is None and not not_yet:
-            await runtime.store.settle(ticket_id, record.version)
-            return "settled"
+            if await runtime.store.settle(record):
+                return "settled"
+            continue
         if errand is None:
-            if await runtime.store.put_off(ticket_id, min(not_yet.values()), record.version):
+            if await runtime.store.put_off(record, min(not_yet.values())):
                 return "later"
             continue
+        if runtime.clock() >= enough:
+            await runtime.store.hurry(ticket_id, runtime.now().timestamp())
+            return "later"
         word = await _try(runtime, record, errand, token)
         if isinstance(word, float):
             later[errand.name] = word
@@ -127,7 +134,7 @@ async def _note(runtime: Runtime, record: Record | None, errand: Errand, outcome
         if step is None:
             return "repeated"
         step = replace(step, counter=f"{errand.counter}:{outcome.word}")
-        word, _ = await runtime.store.step(record.ticket_id, record.version, step, token=token)
+        word, _ = await runtime.store.step(record.ticket_id, record.version, step, token=token, replays=record.replays)
         if word != "moved":
             return "settled" if word == "done" and step.due == "done" else word
         record = await runtime.store.load(record.ticket_id)

@@ -74,6 +74,11 @@ def alike(place: str, rule: str) -> str:
     return f"jiesu:alike:{place}:{rule}"
 
 
+def alike_told(place: str, rule: str) -> str:
+    """The ticket with which an alarm was last raised for such tickets; gone when the next one may be."""
+    return f"jiesu:alike_told:{place}:{rule}"
+
+
 def leases(name: str) -> str:
     """Who holds which entry of such a list, and until when."""
     return f"jiesu:leases:{name}"

@@ -15,13 +15,15 @@ from normalizer.life import EVENT_TYPES, StepName
 from workers import views
 from workers.destinations.contract import Delivered, Disabled, Event, Refused, TryLater
 from workers.errands import Ended, Errand
+from workers.life import Life
 from workers.store import Record, Step
 
 if TYPE_CHECKING:
     from workers.runtime import Runtime
 
 PASSED: Final = "org.jiesu.unit.ticket.v1"
-"""Type of what a unit is sent; the data is its view of the ticket, with the step that made us send it."""
+"""Type of what a unit is sent; the data is its view of the ticket, with the step that made us send it; of a ticket that
+is not its any more, the number only."""
 _TOLD: Final = {
     EVENT_TYPES[step]: step
     for step in (
@@ -112,14 +114,17 @@ class Pass:
                 return later
 
     def event(self) -> Event:
-        """A CloudEvent whose id is the same over every try."""
-        view = views.of_ticket(self.record, unit=self.unit, personal=True)
+        """A CloudEvent whose id is the same over every try. Who lost the ticket hears that, and nothing of it."""
+        yours = self.unit in Life.of(self.record).units
+        view = views.of_ticket(self.record, unit=self.unit, personal=True) if yours else {}
         id = self.record.ticket_id
         said = next(event for event in self.record.events() if event["data"]["version"] == self.concern.version)
         data: dict[str, Any] = {
             "unit": self.unit,
             "because": _TOLD[self.concern.type],
             "version": self.concern.version,
+            "number": self.record.number,
+            "yours": yours,
             **view,
         }
         document = {

@@ -5,10 +5,11 @@ worker takes its first job. May not be imported by anything but jobs and gateway
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from typing import Any, TypeVar
+from typing import Any, Final
 
 from channels.contract import Replying
 from workers.alike import Alike
@@ -20,7 +21,8 @@ from workers.region import Region
 from workers.store import Store
 from workers.warning import Alarms
 
-T = TypeVar("T")
+TIME: Final = 0.8
+"""Share of the lease that a job has; RQ's own time-out (workers/dispatcher.py) lies above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Site:
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """`lease`: seconds a job owns a ticket. `max_attempts`: failed attempts after which a delivery is dead.
-    `units`: those that are reached by push. `replying`: the channel of a name, if it is on and can carry answers."""
+    `units`: those that are reached by push. `replying`: the channel of a name, if it is on and can carry answers.
+    `clock`: monotonic seconds."""
 
     store: Store
     dead: Dead
@@ -52,11 +55,22 @@ class Runtime:
     max_attempts: int
     now: Callable[[], datetime]
     jitter: Callable[[], float]
+    clock: Callable[[], float] = time.monotonic
     runner: asyncio.Runner = field(default_factory=asyncio.Runner)
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run `work` on the process's one loop, so that connections live from job to job."""
-        return self.runner.run(work)
+    def run(self, work: Coroutine[Any, Any, str]) -> str:
+        """Run `work` on the process's one loop, so that connections live from job to job; its word, or `timeout` when
+        it was cancelled. RQ's own time-out would leave it pending, and the next job's loop would go on with it."""
+        return self.runner.run(self._in_time(work))
+
+    async def _in_time(self, work: Coroutine[Any, Any, str]) -> str:
+        try:
+            async with asyncio.timeout(TIME * self.lease) as limit:
+                return await work
+        except TimeoutError:
+            if not limit.expired():
+                raise  # the work's own
+            return "timeout"
 
 
 _current: list[Runtime] = []

@@ -46,6 +46,11 @@ class Record:
         return int(self.fields["version"])
 
     @property
+    def replays(self) -> int:
+        """How often something dead of it was made due again: that is no version, but it changes what is outstanding."""
+        return int(self.fields.get("replays", 0))
+
+    @property
     def state(self) -> str:
         return self.fields["state"]
 
@@ -100,9 +105,9 @@ class Step:
     counter: str = ""
 
     def arguments(
-        self, ticket_id: str, version: int, *, source: str, token: str = ""
+        self, ticket_id: str, version: int, *, source: str, token: str = "", replays: int = 0
     ) -> list[str | bytes | int | float]:
-        """In the order in which the script takes them; its keys are STEP_KEYS."""
+        """In the order in which the script takes them; its keys are STEP_KEYS. `replays`: only for due="done"."""
         data = json.dumps(self.data, ensure_ascii=False, separators=(",", ":")).encode()[1:-1]
         return [
             ticket_id,
@@ -114,6 +119,7 @@ class Step:
             self.state,
             "" if self.due is None else self.due,
             self.counter,
+            replays,
             len(self.indexes),
             *(part for one in self.indexes for part in one.arguments),
             *_flat(self.fields),
@@ -155,12 +161,15 @@ class Store:
         ticket_id = await self.resolve(reference)
         return await self.load(ticket_id) if ticket_id else None
 
-    async def step(self, ticket_id: str, version: int, step: Step, *, token: str = "") -> tuple[str, int]:
-        """Make one change if the ticket is still at `version` (and, with `token`, still claimed by it).
+    async def step(
+        self, ticket_id: str, version: int, step: Step, *, token: str = "", replays: int = 0
+    ) -> tuple[str, int]:
+        """Make one change if the ticket is still at `version` (and, with `token`, still claimed by it). A step that
+        takes it off the schedule must name the record's `replays`: with another number it has moved.
 
         Returns the outcome (StepOutcome) and the version the ticket has now.
         """
-        arguments = step.arguments(ticket_id, version, source=self._source, token=token)
+        arguments = step.arguments(ticket_id, version, source=self._source, token=token, replays=replays)
         answer = await cast(Awaitable[Any], self._step(keys=STEP_KEYS, args=arguments))
         return answer[0].decode(), int(answer[1])
 
@@ -186,22 +195,24 @@ class Store:
         """It did not happen after all, and may begin again."""
         await cast(Awaitable[Any], self.client.hdel(keys.ticket(ticket_id), name))
 
-    async def put_off(self, ticket_id: str, until: float, version: int) -> bool:
-        """Set a ticket's next turn (unix seconds), if it still has one. False: it is not at `version` any more, and
-        what moved it may have wanted an earlier turn."""
-        async with self.client.pipeline(transaction=True) as pipe:
-            pipe.zadd(keys.DUE, {ticket_id: until}, xx=True)
-            pipe.hget(keys.ticket(ticket_id), "version")
-            _, found = await pipe.execute()
-        return found is not None and int(found) == version
+    async def put_off(self, record: Record, until: float) -> bool:
+        """Set a ticket's next turn (unix seconds), if it still has one. False: it moved or was replayed since `record`
+        was loaded, and what did that may have wanted an earlier turn; nothing was set."""
+        return await self._end_turn(record, until)
 
     async def hurry(self, ticket_id: str, at: float) -> None:
         """The ticket's next turn is at `at` (unix seconds) at the latest, if it still has one."""
         await self.client.zadd(keys.DUE, {ticket_id: at}, xx=True, lt=True)
 
-    async def settle(self, ticket_id: str, version: int) -> None:
-        """Nothing is outstanding: the ticket leaves the schedule, if it is still at `version`."""
-        await cast(Awaitable[Any], self._settle(keys=[keys.DUE, keys.ticket(ticket_id)], args=[ticket_id, version]))
+    async def settle(self, record: Record) -> bool:
+        """Nothing is outstanding: the ticket leaves the schedule. False: it moved or was replayed since `record` was
+        loaded, and stays."""
+        return await self._end_turn(record, "")
+
+    async def _end_turn(self, record: Record, until: float | Literal[""]) -> bool:
+        id = record.ticket_id
+        arguments: list[str | int | float] = [id, record.version, record.replays, until]
+        return bool(await cast(Awaitable[Any], self._settle(keys=[keys.DUE, keys.ticket(id)], args=arguments)))
 
     async def scan(self) -> AsyncIterator[Record]:
         """Every complete ticket once, in no particular order."""

@@ -19,6 +19,8 @@ _STEPS: Final = {type: step for step, type in EVENT_TYPES.items()}
 _INTERNAL: Final = ("rule", "candidates")
 _OURS: Final = frozenset(
     {"ticket_id", "number", "step", "state", "lead", "co", "cc", "at", "version", "sha256", "received_at", "blob"}
+    | {"public_blob", "schema_version", "channel", "kind", "tier", "flags", "decision", "media_type", "relation"}
+    | {"speaker", "language"}
 )
 """What no citizen wrote."""
 _SHORTEST: Final = 2
@@ -39,6 +41,12 @@ def of_ticket(record: Record, *, unit: str | None, personal: bool) -> dict[str, 
     return view if shown else blotted(view, ticket.requester)
 
 
+def without_people(ticket: Ticket) -> dict[str, Any]:
+    """The ticket as JSON for a program that may not see people's data."""
+    view = blotted({"ticket": hidden(ticket).model_dump(mode="json")}, ticket.requester)
+    return dict(view["ticket"])
+
+
 def may_know_requester(ticket: Ticket, life: Life, unit: str) -> bool:
     """The lead and its helpers must be able to speak to the citizen (art. 15), save of a report, and of who asked not
     to be named."""
@@ -49,11 +57,15 @@ def may_know_requester(ticket: Ticket, life: Life, unit: str) -> bool:
 
 
 def hidden(ticket: Ticket) -> Ticket:
-    """The ticket without its requester: who, how to reach, from where it was sent, and how that was understood."""
+    """The ticket without its requester: who, how to reach, from where it was sent, how that was understood, and where
+    the camera says that they stood. Of a picture only the copy without its metadata is named, of other files none."""
     asked = ticket.requester
     nobody = Requester(anonymous=asked.anonymous, confidential=asked.confidential, language=asked.language)
     source = ticket.source.model_copy(update={"id": "", "url": None, "raw": None, "verified": ()})
-    return ticket.model_copy(update={"requester": nobody, "source": source, "notes": ()})
+    files = tuple(
+        one.model_copy(update={"blob": one.public_blob, "lat": None, "lon": None}) for one in ticket.attachments
+    )
+    return ticket.model_copy(update={"requester": nobody, "source": source, "notes": (), "attachments": files})
 
 
 def blotted(view: dict[str, Any], asked: Requester) -> dict[str, Any]:

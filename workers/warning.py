@@ -1,4 +1,4 @@
-"""The errands of early warning: an alarm is raised once for a ticket, and told level by level until it is acknowledged.
+"""The errands of early warning: an alarm is raised once for each reason, and told level by level until acknowledged.
 
 May not judge words: tier and flags come from the normalizer, likeness from the catalogue's rule.
 """
@@ -61,11 +61,10 @@ class Alarms:
 
 def outstanding(runtime: Runtime, record: Record) -> Iterator[Errand]:
     """The alarm itself, if it is due; then who has not been told of it, level by level, until it is acknowledged."""
-    if "alarm" not in record.fields:
-        if reasons := runtime.alarms.reasons(record):
-            yield Raise(reasons)
+    if _new(runtime, record):
+        yield Raise()
         return
-    if "acknowledged" in record.fields:
+    if "alarm" not in record.fields or in_hand(record) is not None:
         return
     for person in sorted(runtime.alarms.people.values(), key=lambda one: (one.config.level, one.name)):
         tell = Tell(person, record)
@@ -73,14 +72,45 @@ def outstanding(runtime: Runtime, record: Record) -> Iterator[Errand]:
             yield tell
 
 
+def reasons_of(record: Record) -> tuple[str, ...]:
+    """Every reason for which an alarm was raised so far."""
+    return tuple(record.fields["alarm"].split(", ")) if "alarm" in record.fields else ()
+
+
+def rounds(record: Record) -> int:
+    """How often an alarm was raised: reasons that came later raise it again."""
+    return int(record.fields.get("alarm_round", 1)) if "alarm" in record.fields else 0
+
+
+def in_hand(record: Record) -> str | None:
+    """Role and name of who acknowledged the last alarm; None: nobody, whatever became of the ones before."""
+    return record.fields.get(_numbered("acknowledged", rounds(record)))
+
+
+def _new(runtime: Runtime, record: Record) -> tuple[str, ...]:
+    had = reasons_of(record)
+    return tuple(reason for reason in runtime.alarms.reasons(record) if reason not in had)
+
+
+def _numbered(name: str, number: int) -> str:
+    """The first alarm's names are without a number."""
+    return name if number <= 1 else f"{name}:{number}"
+
+
 def raised(runtime: Runtime, record: Record, reasons: Sequence[str], at: datetime) -> dict[str, str | int]:
-    """The fields of a ticket with an alarm: why, and when each level after the first is told."""
+    """The fields of a ticket with one more alarm: why, and when each level after the first is told. A level that was
+    due for an alarm which nobody has in hand is not told later than that."""
     wait = timedelta(seconds=runtime.alarms.config.escalate_after)
+    number, waiting = rounds(record) + 1, in_hand(record) is None
     fields: dict[str, str | int] = {"alarm": ", ".join(reasons)}
+    if number > 1:
+        fields["alarm_round"] = number
     for person in runtime.alarms.people.values():
         if person.config.level > 1:
-            due = at + wait * (person.config.level - 1)
-            fields[f"next:{Tell(person, record).name}"] = str(due.timestamp())
+            due = (at + wait * (person.config.level - 1)).timestamp()
+            former = record.fields.get(f"next:{Tell(person, record).name}")
+            due = min(due, float(former)) if former is not None and waiting else due
+            fields[f"next:{Tell(person, record, number).name}"] = str(due)
     return fields
 
 
@@ -91,9 +121,7 @@ def listed(record: Record, at: datetime) -> Index:
 
 @dataclass(frozen=True, slots=True)
 class Raise:
-    """The alarm of one ticket, put on record before anybody is told."""
-
-    reasons: tuple[str, ...]
+    """An alarm of one ticket, put on record before anybody is told."""
 
     @property
     def name(self) -> str:
@@ -112,32 +140,35 @@ class Raise:
         return Ended("raised")
 
     def step(self, runtime: Runtime, ended: Ended, record: Record, rest: Sequence[Errand]) -> Step | None:
-        """`alarmed`, without a person; None when it was raised meanwhile."""
-        if "alarm" in record.fields:
+        """`alarmed`, without a person, with the reasons of before too; None when it was raised meanwhile. One that
+        stands on the list already keeps its place there."""
+        new = _new(runtime, record)
+        if not new:
             return None
-        at = runtime.now()
-        log.error("alarm_raised", ticket_id=record.ticket_id, reason=", ".join(self.reasons))
+        at, number, reasons = runtime.now(), rounds(record) + 1, (*reasons_of(record), *new)
+        log.error("alarm_raised", ticket_id=record.ticket_id, reason=", ".join(new))
         return Step(
-            operation="alarm",
+            operation="alarm" if number == 1 else f"raised:{number}",
             type=events.ALARMED,
             at=at,
-            data={"reasons": list(self.reasons), "at": events.rfc3339(at)},
+            data={"reasons": list(reasons), "at": events.rfc3339(at)},
             due=at.timestamp(),
-            fields=raised(runtime, record, self.reasons, at),
-            indexes=(listed(record, at),),
+            fields=raised(runtime, record, reasons, at),
+            indexes=() if number > 1 and in_hand(record) is None else (listed(record, at),),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """One person and one alarm."""
+    """One person and one alarm; `number`: which of the ticket's alarms, 0 = the last."""
 
     person: Person
     record: Record
+    number: int = 0
 
     @property
     def name(self) -> str:
-        return f"alarm:{self.person.name}"
+        return _numbered(f"alarm:{self.person.name}", self.number or rounds(self.record))
 
     @property
     def counter(self) -> str:
@@ -183,7 +214,7 @@ class Tell:
             "ticket_id": record.ticket_id,
             "number": record.number,
             "version": record.version,
-            "reasons": record.fields["alarm"].split(", "),
+            "reasons": reasons_of(record),
             "person": self.person.name,
             "level": self.person.config.level,
             "at": events.rfc3339(runtime.now()),
@@ -205,7 +236,7 @@ class Tell:
         """`alarmed`, with the person and how it went."""
         at = runtime.now()
         data = {
-            "reasons": record.fields["alarm"].split(", "),
+            "reasons": reasons_of(record),
             "person": self.person.name,
             "level": self.person.config.level,
             "outcome": ended.word,
@@ -232,22 +263,24 @@ def _ended(outcome: Delivered | Refused | Disabled | TryLater) -> Ended | TryLat
 
 
 async def acknowledge(store: Store, ticket_id: str, by: Actor, at: datetime) -> bool:
-    """Somebody has taken the alarm in hand: nobody else is told. False: there is none, or it was acknowledged before.
+    """Somebody has taken the last alarm in hand: nobody else is told of it. False: there is none, or it was
+    acknowledged before.
 
     Raises:
         redis.RedisError: Redis is away; the same call again is harmless.
     """
     while True:
         record = await store.load(ticket_id)
-        if record is None or "alarm" not in record.fields or "acknowledged" in record.fields:
+        if record is None or "alarm" not in record.fields or in_hand(record) is not None:
             return False
+        name = _numbered("acknowledged", rounds(record))
         step = Step(
-            operation="acknowledged",
+            operation=name,
             type=events.ACKNOWLEDGED,
             at=at,
             data={"by": by.model_dump(mode="json"), "at": events.rfc3339(at)},
             due=at.timestamp(),
-            fields={"acknowledged": f"{by.role}:{by.id}"},
+            fields={name: f"{by.role}:{by.id}"},
             indexes=(replace(listed(record, at), score=None),),
         )
         word, _ = await store.step(ticket_id, record.version, step)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final
+from uuid import uuid4
 
 import typer
 
@@ -16,7 +17,7 @@ from gateway.cli.common import AsJson, ConfigFile, DataDir, emit, explained, fai
 
 if TYPE_CHECKING:
     from gateway.config import Config
-    from workers.calls import Call, CallOutcome, Calls, Recorded, Row
+    from workers.calls import Call, Calls, Recorded, Row, Try
 
 group = typer.Typer(help="Citizens to be called by telephone.", no_args_is_help=True)
 PAGE: Final = 100
@@ -64,14 +65,15 @@ def record(
     data_dir: DataDir = None,
 ) -> None:
     """Record what came of a call that you hold."""
-    from workers.calls import CallOutcome
+    from workers.calls import CallOutcome, Try
     from workers.lifecycle import Illegal
 
     if outcome not in list(CallOutcome):
         raise fail(f"the outcome is one of: {', '.join(CallOutcome)}", 2)
     with explained():
+        made = Try(operator, uuid4().hex, CallOutcome(outcome), said)
         try:
-            done = asyncio.run(_record(settings(config, data_dir), operator, call, CallOutcome(outcome), said))
+            done = asyncio.run(_record(settings(config, data_dir), call, made))
         except Illegal as error:
             raise fail(error.detail) from None
     typer.echo("recorded; the call stays on the list" if done.stays else "recorded")
@@ -103,9 +105,9 @@ async def _lease(config: Config, operator: str, count: int, minutes: int) -> lis
         return await calls.lease(operator, _now(), seconds=minutes * 60, count=count)
 
 
-async def _record(config: Config, operator: str, call: str, outcome: CallOutcome, said: str | None) -> Recorded:
+async def _record(config: Config, call: str, made: Try) -> Recorded:
     async with _opened(config) as calls:
-        return await calls.record(operator, call, outcome, said, _now())
+        return await calls.record(call, made, _now())
 
 
 def _now() -> datetime:

@@ -37,6 +37,7 @@ TEXT = f"我叫{NAME}，电话 139 1111 2222，城北柳树街的路灯坏了三
 LEAD, HELPER, CC, FOREIGN = "north_lamp", "police", "willow", "water"
 TOKENS: dict[str, dict[str, Any]] = {
     "tickets": {"scopes": ["tickets:read"]},
+    "tickets+": {"scopes": ["tickets:read", "personal"]},
     "phone": {"scopes": ["submit:phone"]},
     "personal": {"scopes": ["personal"]},
     "lead": {"scopes": ["unit"], "unit": LEAD},

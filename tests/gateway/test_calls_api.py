@@ -56,11 +56,21 @@ async def test_from_the_list_to_the_record(api: Api, waiting: Any) -> None:
     here = f"{DESK}/calls/{row['id']}/outcome"
     status, done = await api.do("desk+", "POST", here, {"outcome": "reached", "said": "本人"})
     assert (status, done["stays"]) == (200, False)
-    assert (await api.do("desk+", "POST", here, {"outcome": "no_answer"}))[0] == 404
+    again = await api.do("desk+", "POST", here, {"outcome": "reached", "said": "本人"})
+    assert again == (200, done), "the answer was lost: the same key says the same"
+    status, refused = await api.do("desk+", "POST", here, {"outcome": "no_answer"})
+    assert (status, refused["code"]) == (422, "conflict")
+    assert (await api.do("desk+", "POST", here, {"outcome": "no_answer"}, key="other"))[0] == 404
     record = await api.far_side.store.load(waiting.ticket_id)
     last = record.events()[-1]["data"]
     assert (last["outcome"], last["said"], last["version"]) == ("sent", "本人", done["version"])
     assert last["by"]
+
+
+async def test_an_outcome_without_a_key_is_refused(api: Api, waiting: Any) -> None:
+    headers = {"Authorization": api.bearers["desk+"]}
+    async with api.client.post(f"{DESK}/calls/x/outcome", headers=headers, json={"outcome": "reached"}) as answer:
+        assert (answer.status, (await answer.json(content_type=None))["code"]) == (422, "idempotency_key_missing")
 
 
 async def test_a_call_that_is_held_is_nobody_elses_to_record(api: Api, waiting: Any) -> None:

@@ -23,7 +23,7 @@ from gateway.routes import Routes
 from normalizer import identity
 from normalizer.errors import TryAgain
 from normalizer.life import Actor, Outcome, Role, State, StepName
-from normalizer.ticket import Requester
+from normalizer.ticket import AttachmentRef, Requester
 from tests.workers.regions import town
 from workers.life import Lives
 
@@ -144,6 +144,31 @@ async def test_the_story_is_told_step_by_step_in_plain_words(open_site: Any, que
     assert "<b>" not in raw, "what a unit wrote is no markup"
     for secret in ("举报人", "不归我们管", "就归你们管", "内部", "objected", NAME, PHONE, "路灯坏了"):
         assert secret not in page
+
+
+async def test_files_of_the_answer_are_named_with_their_size(open_site: Any, queued: Any, far_side: Any) -> None:
+    site, lives = await open_site(), Lives(far_side.store)
+    photo = AttachmentRef(
+        name="修好<i>.jpg",
+        media_type="image/jpeg",
+        size=34_000,
+        sha256="0" * 64,
+        blob="2026/01/16/" + "0" * 64,
+        lat=39.9,
+    )
+    says = {"text": "修好了", "outcome": "resolved", "attachments": (photo,)}
+    for step, by, said in (
+        (StepName.DISPATCH, DESK, {"lead": "north_lamp", "reason": "x"}),
+        (StepName.SIGN, LEAD, {}),
+        (StepName.REPLY, LEAD, says),
+    ):
+        await lives.take(queued.ticket_id, step, by, NOW, operation=step, says=said)
+    _, page = await site.post(queued.number, code=queued.code)
+    assert "修好<i>.jpg (34.0 kB)" in page
+    for secret in ("0" * 64, "39.9"):
+        assert secret not in page
+    raw = await (await site.client.post(f"/t/{queued.number}", data={"code": queued.code})).text()
+    assert "<i>" not in raw
 
 
 async def test_an_answer_given_in_the_call_is_not_repeated(open_site: Any, queued: Any, far_side: Any) -> None:

@@ -30,7 +30,7 @@ from workers import keys
 PLANTED = """
 import os, time
 from pydantic import BaseModel
-from normalizer.ticket import Inbound
+from normalizer.ticket import Inbound, SetAside, Undelivered
 from normalizer.errors import Rejected
 
 class PlantedConfig(BaseModel, extra="forbid"):
@@ -51,6 +51,10 @@ class Planted:
                 case b"hang": time.sleep(600)  # it hangs: that is its part in the test
                 case b"slow": time.sleep(3.5)  # and this one is in time after all
                 case b"die": os._exit(9)
+        if raw.body.startswith(b"bounce "):
+            failed = Undelivered(number=raw.body[7:].decode(), reference="a.b", reason="bounced")
+            aside = SetAside(code="bounce", detail="It did not arrive.")
+            return Inbound(text="", digest=raw.source_id, set_aside=aside, undelivered=failed)
         return Inbound(text=raw.body.decode(), digest=raw.source_id)
 
     async def run(self, host): ...
@@ -181,6 +185,26 @@ async def test_what_raises_hangs_or_dies_is_parked_and_the_rest_goes_on(planted,
     assert died[1:] == ("crashed", "exited with code 9")
     assert rejected[1] == "nonsense"
     assert sorted(tickets(valkey)) == sorted(numbers[n] for n in (0, 2, 4, 7))
+
+
+async def test_a_report_that_cannot_be_recorded_is_parked_and_the_rest_goes_on(planted, line, valkey):
+    async with line() as running:
+        numbers = await running.put(b"one", b"two", b"three")
+        await running.until(ended)
+        client = valkey.client()
+        broken, wrong, _ = numbers
+        ticket = keys.ticket(client.get(keys.number(broken)).decode())
+        client.hset(ticket, mapping={"sent:a.b": "receipt 0", "version": "no number"})
+        client.delete(keys.number(wrong))
+        client.hset(keys.number(wrong), "not", "a string")
+        reports = await running.put(*(b"bounce " + number.encode() for number in numbers), b"four")
+        rows = await running.until(ended)
+    raised, refused, recorded, other = (rows[number] for number in reports)
+    assert raised[:2] == ("parked", "exception")
+    assert "ValueError" in raised[2]
+    assert refused == ("parked", "queue_error", "WRONGTYPE")
+    assert recorded == ("set_aside", "bounce", "It did not arrive.")
+    assert other[0] == "queued"
 
 
 async def test_rows_around_one_that_hangs_wait_for_its_limit_not_for_a_start_too(planted, line):

@@ -44,7 +44,7 @@ def open_api(serve: Callable[..., Any], far_side: Any, intake: Intake, data_conf
 
 @pytest.fixture
 def bearer(tmp_path: Path) -> dict[str, str]:
-    return {"Authorization": f"Bearer {new_token(tmp_path / 'tokens.jsonl', ['tickets:read'])}"}
+    return {"Authorization": f"Bearer {new_token(tmp_path / 'tokens.jsonl', ['tickets:read', 'personal'])}"}
 
 
 async def test_a_ticket_is_found_by_its_number_its_id_and_an_alias(
@@ -62,6 +62,23 @@ async def test_a_ticket_is_found_by_its_number_its_id_and_an_alias(
         ticket = Ticket.model_validate_json(await answer.read())
         assert (ticket.ticket_id, ticket.version, ticket.requester.name) == (first.ticket_id, 2, "王芳")
         assert [turn.text for turn in ticket.conversation] == ["还没修"]
+
+
+async def test_who_asked_is_for_who_may_see_people(open_api: Any, far_side: Any, tmp_path: Path) -> None:
+    queued = far_side.enqueue(
+        "one", 1, text="我是王芳，路灯坏了", requester=Requester(name="王芳", phone="+8613900000000")
+    )
+    client = await open_api()
+    program = new_token(tmp_path / "tokens.jsonl", ["tickets:read"])
+    answer = await client.get(f"/api/v1/tickets/{queued.number}", headers={"Authorization": f"Bearer {program}"})
+    text = await answer.text()
+    assert (answer.status, "王芳" in text, "13900000000" in text) == (200, False, False)
+    ticket = Ticket.model_validate_json(text)
+    assert (ticket.number, ticket.text, ticket.requester) == (
+        queued.number,
+        "我是***，路灯坏了",
+        Requester(language="zh-Hans"),
+    )
 
 
 async def test_a_stranger_gets_no_ticket(open_api: Any, far_side: Any, tmp_path: Path) -> None:

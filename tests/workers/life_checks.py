@@ -127,7 +127,8 @@ def check(record: Record, told: Replay, waits_on: set[str]) -> None:
     operations = [int(version) for name, version in fields.items() if name.startswith("op:")]
     assert len(set(operations)) == len(operations) == record.version - 1 - told.messages, "an operation a step"
     calls = {f"calls:{name[6:]}" for name, word in fields.items() if name.startswith("reply:") and word == "calling"}
-    alarmed = {"alarms"} if "alarm" in fields and "acknowledged" not in fields else set()
+    taken = f"acknowledged:{fields['alarm_round']}" if "alarm_round" in fields else "acknowledged"
+    alarmed = {"alarms"} if "alarm" in fields and taken not in fields else set()
     assert waits_on == told.lists() | calls | alarmed
     if record.state == State.CLOSED:
         assert told.told(fields), "closed, and nobody was told"

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import redis
 from redis.asyncio import ConnectionPool
@@ -20,7 +21,7 @@ from workers import keys
 from workers.alarm_config import AlarmsConfig, AlikeConfig, PersonConfig
 from workers.alike import Alike
 from workers.blobs import Blobs
-from workers.calls import CallOutcome, Calls
+from workers.calls import CallOutcome, Calls, Try
 from workers.dead import Dead
 from workers.delivery import deliver
 from workers.life import Lives, Taken
@@ -30,7 +31,7 @@ from workers.quota import Quota
 from workers.returned import Returns
 from workers.runtime import Runtime
 from workers.store import Record, Store
-from workers.warning import Alarms, Person, acknowledge
+from workers.warning import Alarms, Person, acknowledge, reasons_of
 
 
 class World:
@@ -259,7 +260,7 @@ class World:
             row = rows[pick % len(rows)]
             held = await calls.lease("zhang", self.now, seconds=60, only=[row.id])
             assert [call.id for call in held] == [row.id]
-            await calls.record("zhang", row.id, outcome, None, self.now)
+            await calls.record(row.id, Try("zhang", uuid4().hex, outcome), self.now)
             self.tally[f"call:{outcome}"] += 1
 
     async def bounce(self, pick: int) -> None:
@@ -389,7 +390,7 @@ class World:
         if "alarm" in record.fields and "acknowledged" not in record.fields:
             alarms = [event["data"].get("person") for event in record.events() if event["type"] == ALARMED]
             assert {"duty", "chief"} <= set(alarms)
-        assert "alarm" in record.fields or not self._calm.alarms.reasons(record)
+        assert set(self._calm.alarms.reasons(record)) <= set(reasons_of(record)), "each reason was an alarm"
 
 
 def _had(far: Far, ticket_id: str) -> list[str]:

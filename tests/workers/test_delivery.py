@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
 
-from tests.workers.turns import NOW, Receiver, build, client
+from tests.workers.turns import NOW, Receiver, build, builder, client
 from workers import keys
+from workers.connect import connect_async
+from workers.dead import DeadEntry
 from workers.delivery import deliver
-from workers.destinations.contract import Delivered, Disabled, Refused, TryLater
+from workers.destinations.contract import Delivered, Disabled, Event, Outcome, Refused, TryLater
+from workers.runtime import Runtime
 
 __all__ = ["build", "client"]
 
@@ -191,3 +195,112 @@ async def test_what_cannot_be_delivered_is_dead_and_can_be_replayed(
     assert await runtime.dead.list() == []
     assert (await runtime.store.load(one.ticket_id)).fields["forwarded"] == "delivered"
     assert len(other.had) == 1
+
+
+@dataclass
+class Replaying:
+    """A receiver during whose delivery an operator replays something."""
+
+    name: str
+    answers: list[Outcome]
+    replay: tuple[Runtime, DeadEntry] | None = None
+    had: list[Event] = field(default_factory=list)
+
+    async def deliver(self, event: Event) -> Outcome:
+        self.had.append(event)
+        if self.replay is not None:
+            runtime, entry = self.replay
+            await runtime.dead.replay(entry, runtime.now().timestamp())
+            self.replay = None
+        return self.answers.pop(0)
+
+    async def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("answer", [Delivered(), TryLater("http_500", 86400.0), Refused("status_400")])
+async def test_what_is_replayed_while_a_job_is_at_work_is_delivered_by_it(valkey, queue, make_item, build, answer):
+    """The job loaded the ticket when the other was dead, and must not end the turn by what it saw."""
+    one = make_item("a")
+    queue.enqueue([one])
+    dead, slow = Receiver("a", [Refused("status_400"), Delivered()]), Replaying("b", [TryLater("timeout", 60), answer])
+    assert await deliver(build(dead, slow), one.ticket_id) == "later"
+    later = build(dead, slow, now=NOW + timedelta(hours=1))
+    [entry] = await later.dead.list()
+    slow.replay = later, entry
+    await deliver(later, one.ticket_id)
+    assert (len(dead.had), len(slow.had)) == (2, 2)
+    record = await later.store.load(one.ticket_id)
+    assert record.fields.get("forwarded") == {
+        Delivered: "delivered", TryLater: None, Refused: "undelivered"
+    }[type(answer)]  # fmt: skip
+    left = valkey.client().zscore(keys.DUE, one.ticket_id)
+    assert (left is None) == (not isinstance(answer, TryLater))
+
+
+async def test_a_turn_does_not_end_by_a_record_from_before_a_replay(valkey, queue, make_item, build):
+    one, runtime = make_item("a"), build(Receiver("a", [Refused("status_400")]), Receiver("b", [TryLater("x", 60)]))
+    queue.enqueue([one])
+    await deliver(runtime, one.ticket_id)
+    before = await runtime.store.load(one.ticket_id)
+    [entry] = await runtime.dead.list()
+    await runtime.dead.replay(entry, NOW.timestamp())
+    assert not await runtime.store.settle(before)
+    assert not await runtime.store.put_off(before, NOW.timestamp() + 60)
+    assert valkey.client().zscore(keys.DUE, one.ticket_id) == NOW.timestamp()
+    after = await runtime.store.load(one.ticket_id)
+    assert await runtime.store.put_off(after, NOW.timestamp() + 60)
+    assert valkey.client().zscore(keys.DUE, one.ticket_id) == NOW.timestamp() + 60
+    assert await runtime.store.settle(after)
+    assert valkey.client().zscore(keys.DUE, one.ticket_id) is None
+
+
+async def test_after_half_of_its_lease_a_job_begins_nothing_more(valkey, queue, make_item, build):
+    one = make_item("a")
+    queue.enqueue([one])
+    seconds = [0.0]
+    slow, other = Receiver("a", meanwhile=lambda: seconds.append(30.0)), Receiver("b")
+    runtime = replace(build(slow, other), clock=lambda: seconds[-1])
+    assert await deliver(runtime, one.ticket_id) == "later"
+    assert (len(slow.had), len(other.had)) == (1, 0)
+    assert valkey.client().zscore(keys.DUE, one.ticket_id) == NOW.timestamp()
+    assert await deliver(runtime, one.ticket_id) == "settled"
+    assert (len(slow.had), len(other.had)) == (1, 1)
+
+
+def test_a_job_whose_time_is_over_leaves_nothing_behind_for_the_next(valkey, queue, make_item, tmp_path):
+    """On the process's one loop: what was pending would go on beside the next job's work."""
+    one = make_item("a")
+    queue.enqueue([one])
+    ends: list[str] = []
+
+    class Hanging(Receiver):
+        async def deliver(self, event: Event) -> Outcome:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ends.append("cancelled")
+            return Delivered()
+
+    async def others() -> str:
+        return str(len(asyncio.all_tasks()) - 1)
+
+    with asyncio.Runner() as runner:
+        client = connect_async(valkey.config, valkey.directory)
+        runtime = replace(builder(client, tmp_path)(Hanging("a")), lease=0.5, runner=runner)
+        assert runtime.run(deliver(runtime, one.ticket_id)) == "timeout"
+        assert ends == ["cancelled"]
+        assert not valkey.client().exists(keys.claim(one.ticket_id))
+        assert runtime.run(others()) == "0"
+        runner.run(client.aclose())
+    assert valkey.client().zscore(keys.DUE, one.ticket_id) is not None
+
+
+def test_a_time_out_of_the_work_itself_is_not_the_end_of_the_jobs_time(valkey, tmp_path):
+    async def fails() -> str:
+        raise TimeoutError
+
+    with asyncio.Runner() as runner:
+        client = connect_async(valkey.config, valkey.directory)
+        with pytest.raises(TimeoutError):
+            replace(builder(client, tmp_path)(), runner=runner).run(fails())
+        runner.run(client.aclose())

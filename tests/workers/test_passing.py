@@ -88,6 +88,32 @@ async def test_an_upheld_objection_is_told_to_both(line):
     assert [because for because, _ in told(other)] == ["uphold"]
 
 
+async def test_who_lost_a_ticket_hears_that_and_nothing_of_it(line):
+    lead, other = Receiver("north_lamp"), Receiver("south_lamp")
+    one, runtime = await line(lead, other, requester=Requester(name="王芳"))
+    lives = Lives(runtime.store)
+    new, taken = Actor(role=Role.UNIT, id="south_lamp"), {}
+    for step, by, says in (
+        (StepName.OBJECT, LEAD, {"reason": "不归我们"}),
+        (StepName.UPHOLD, DESK, {"lead": "south_lamp", "reason": "中心内部意见"}),
+        (StepName.SIGN, new, {}),
+        (StepName.CONTACT, new, {"text": "来电人说原单位不作为"}),
+    ):
+        taken[step] = await lives.take(one.ticket_id, step, by, NOW, operation=step, says=says)
+    await deliver(runtime, one.ticket_id)
+    gone = json.loads(lead.had[-1].document)["data"]
+    version = taken[StepName.UPHOLD].version
+    head = {"unit": "north_lamp", "because": "uphold", "version": version, "number": one.number}
+    assert gone == head | {"yours": False}
+    theirs = json.loads(other.had[-1].document)["data"]
+    assert (theirs["yours"], theirs["number"], theirs["ticket"]["text"]) == (True, one.number, SAID)
+    await lives.take(one.ticket_id, StepName.REPLY, new, NOW, operation="r", says={"text": "好", "outcome": "resolved"})
+    await lives.take(one.ticket_id, StepName.REOPEN, DESK, NOW, operation="again", says={"reason": "又坏了"})
+    await deliver(runtime, one.ticket_id)
+    assert [json.loads(event.document)["data"]["yours"] for event in other.had] == [True, False]
+    assert "又坏了" not in other.had[-1].document.decode()
+
+
 async def test_a_unit_that_is_down_holds_up_no_other_and_gets_the_same_id_later(line, build):
     lead, street = Receiver("north_lamp", [TryLater("status_500", None), Delivered()]), Receiver("willow")
     one, _ = await line(lead, street)

@@ -13,7 +13,7 @@ from tests.simulators.sms import KEY, Vendor, block
 from tests.workers.lives import CALLER, LAMP, PHONE, Walk
 from tests.workers.regions import town
 from tests.workers.turns import Receiver, build, client
-from workers.calls import CallOutcome, Calls
+from workers.calls import CallOutcome, Calls, Try
 
 __all__ = ["build", "client"]
 
@@ -61,7 +61,7 @@ async def test_with_sms_failing_it_stands_on_the_call_list_until_somebody_record
     calls = Calls(it.runtime.store, town(), it.runtime.site, attempts=3)
     [call] = await calls.lease("wang", it.now, seconds=60)
     assert call.phone == PHONE
-    await calls.record("wang", call.id, CallOutcome.REACHED, "本人", it.now)
+    await calls.record(call.id, Try("wang", "k", CallOutcome.REACHED, "本人"), it.now)
     await it.turn()
     assert (await it.record()).state == "closed"
 

@@ -16,7 +16,7 @@ from tests.workers.regions import town
 from tests.workers.turns import NOW, Receiver, build, client
 from workers import keys
 from workers.delivery import deliver
-from workers.destinations.brake import RedisBrake
+from workers.destinations.brake import SLOW, RedisBrake
 from workers.destinations.webhook import WebhookConfig, WebhookDestination
 
 __all__ = ["build", "client"]
@@ -105,13 +105,29 @@ async def test_down_for_two_days_it_gets_the_same_event_when_it_is_back(line, en
     assert await line.runtime.dead.list() == []
 
 
-async def test_one_that_never_answers_is_given_up_on_for_now(line, endpoint):
+async def test_one_that_never_answers_is_given_up_on_for_now(line, endpoint, client):
     endpoint.status = 0
     assert await line.turn() == "later"
     assert len(line.street.had) == 1
     endpoint.status = 204
-    assert await line.turn(minutes=1) == "settled"
+    assert await line.turn(minutes=1) == "later", "it rests by the clock of Redis, which did not run ahead"
+    assert len(endpoint.ids) == 1
+    await client.delete(SLOW + f"unit:{LEAD}")  # as its time does
+    assert await line.turn(minutes=2) == "settled"
     assert len(set(endpoint.ids)) == 1
+
+
+async def test_one_that_never_answers_costs_its_time_once_and_not_once_a_ticket(queue, make_item, line, endpoint):
+    endpoint.status = 0
+    assert await line.turn() == "later"
+    more = [make_item(f"b{n}", LAMP, sequence=n + 2) for n in range(5)]
+    queue.enqueue(more)
+    for one in more:
+        assert await deliver(line.runtime, one.ticket_id) == "later"
+    assert len(endpoint.ids) == 1
+    assert len(line.street.had) == 6, "nobody else waits"
+    record = await line.runtime.store.load(more[0].ticket_id)
+    assert record.fields[f"tries:unit:{LEAD}"] == "0", "no try is used up"
 
 
 async def test_too_many_requests_are_answered_with_rest_as_long_as_asked(line, endpoint, valkey):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from normalizer.life import Actor, Role, StepName
-from normalizer.ticket import Flag, Requester
+from normalizer.ticket import AttachmentRef, Flag, Kind, Requester, Ticket
 from tests.workers.turns import NOW, client
 from workers import views
 from workers.life import Lives
@@ -77,6 +78,37 @@ async def test_what_is_hidden_is_blotted_out_of_everybodys_words(lived, written)
     assert shown.count(views.BLOT) >= 2
     assert "约好明天" in shown
     assert "灯坏了" in shown
+
+
+PHOTO = AttachmentRef(
+    name="a.jpg", media_type="image/jpeg", size=1, sha256="0" * 64, blob="2026/01/15/" + "0" * 64,
+    public_blob="2026/01/15/" + "1" * 64, lat=39.9123, lon=116.4012,
+)  # fmt: skip
+PAPER = AttachmentRef(
+    name="a.pdf", media_type="application/pdf", size=1, sha256="2" * 64, blob="2026/01/15/" + "2" * 64
+)
+
+
+async def test_where_a_reporter_stood_is_hidden_and_so_are_the_files_that_tell(lived):
+    """A camera writes the place of whoever holds it; the original is not named, only what is without its metadata."""
+    record = await lived(DISPATCHED, kind=Kind.REPORT)
+    doc = json.loads(record.doc) | {"attachments": [one.model_dump(mode="json") for one in (PHOTO, PAPER)]}
+    record = replace(record, doc=json.dumps(doc).encode())
+    for view in (seen(record, "lamp"), json.dumps(views.without_people(record.ticket()))):
+        assert "39.9123" not in view
+        assert "116.4012" not in view
+        assert PHOTO.blob not in view
+        assert PAPER.blob not in view
+        assert PHOTO.public_blob in view
+    assert PHOTO.blob in seen(record, None), "the centre's desk sees all"
+
+
+async def test_a_ticket_without_people_is_still_a_ticket(lived):
+    """Whatever the citizen is called: our own words are never blotted."""
+    record = await lived(DISPATCHED, text="我是web，灯坏了")
+    named = record.ticket().model_copy(update={"requester": Requester(name=record.ticket().channel, phone="1.0")})
+    shown = Ticket.model_validate(views.without_people(named))
+    assert (shown.channel, shown.requester.name, shown.requester.phone) == (named.channel, None, None)
 
 
 async def test_numbers_that_are_not_the_citizens_stay(lived):

@@ -15,6 +15,7 @@ from tests.workers.regions import town
 from tests.workers.turns import NOW, Answering, Receiver, build, client
 from workers import keys
 from workers.alarm_config import AlarmsConfig, AlikeConfig, PersonConfig
+from workers.alarms import page, take
 from workers.delivery import deliver, warn
 from workers.destinations.contract import TryLater
 from workers.warning import Alarms, Person, acknowledge
@@ -23,6 +24,7 @@ __all__ = ["build", "client"]
 
 ALARMED = "org.jiesu.ticket.alarmed.v1"
 LATER = timedelta(seconds=601)
+EVERY = timedelta(minutes=13)
 
 
 def hook(level: int = 1) -> PersonConfig:
@@ -104,6 +106,66 @@ async def test_a_person_whose_webhook_is_down_holds_up_nobody(queue, make_item, 
     assert (len(other.had), len(file.had)) == (1, 1)
 
 
+async def follow_up(queue, make_item, one, **what) -> None:
+    more = make_item(
+        "b", "还没有修", sequence=2, threads=(f"number:{one.number}",), senders=(f"code:{one.code}",), **what
+    )
+    queue.enqueue([more])
+
+
+async def test_a_reason_that_comes_later_is_an_alarm_of_its_own_though_the_first_is_in_hand(
+    valkey, queue, make_item, build
+):
+    one, duty, chief = make_item("a", flags=(Flag.GROUP_EVENT,)), Receiver("duty"), Receiver("chief")
+    queue.enqueue([one])
+    both = alarms((duty, 1), (chief, 2))
+    runtime = build(Receiver("file"), alarms=both)
+    await deliver(runtime, one.ticket_id)
+    zhang, li = (Actor(role=Role.OPERATOR, id=id) for id in ("zhang", "li"))
+    assert await acknowledge(runtime.store, one.ticket_id, zhang, NOW)
+    await follow_up(queue, make_item, one, flags=(Flag.SELF_HARM, Flag.GROUP_EVENT), tier=Tier.IMMEDIATE)
+    assert [await deliver(runtime, one.ticket_id) for _ in range(2)] == ["later"] * 2
+    first, second = (json.loads(event.document) for event in duty.had)
+    assert (first["id"], second["id"]) == (f"{one.ticket_id}.alarm:duty", f"{one.ticket_id}.alarm:duty:2")
+    assert second["data"]["reasons"] == ["flag group_event", "tier immediate", "flag self_harm"]
+    listed = keys.waiting(keys.ALARMS)
+    assert valkey.client().zrange(listed, 0, -1) == [one.ticket_id.encode()]
+    assert await deliver(build(Receiver("file"), alarms=both, now=NOW + LATER), one.ticket_id) == "settled"
+    [row] = (await page(runtime.store, NOW, start=0, count=9)).rows
+    assert [one["person"] for one in row["told"]] == ["duty", "chief"], "who was told of the last alarm"
+    assert len(chief.had) == 1, "zhang's word silences the first alarm only"
+    taken = [await take(runtime.store, one.number, by, NOW) for by in (li, zhang)]
+    assert [(hand.by, hand.repeated) for hand in taken] == [("operator:li", False), ("operator:li", True)]
+    assert valkey.client().zcard(listed) == 0
+
+
+async def test_a_follow_up_without_a_new_reason_alarms_nobody_again(queue, make_item, build):
+    one, duty = make_item("a", flags=(Flag.SELF_HARM,), tier=Tier.IMMEDIATE), Receiver("duty")
+    queue.enqueue([one])
+    runtime = build(Receiver("file"), alarms=alarms((duty, 1)))
+    await deliver(runtime, one.ticket_id)
+    await follow_up(queue, make_item, one, flags=(Flag.SELF_HARM,), tier=Tier.IMMEDIATE)
+    assert await deliver(runtime, one.ticket_id) == "settled"
+    assert len(duty.had) == 1
+
+
+async def test_a_later_reason_does_not_put_off_who_was_to_be_told_next(valkey, queue, make_item, build):
+    one, duty, chief = make_item("a", flags=(Flag.GROUP_EVENT,)), Receiver("duty"), Receiver("chief")
+    queue.enqueue([one])
+    both = alarms((duty, 1), (chief, 2))
+    await deliver(build(Receiver("file"), alarms=both), one.ticket_id)
+    await follow_up(queue, make_item, one, tier=Tier.IMMEDIATE)
+    later = NOW + timedelta(seconds=500)
+    assert await deliver(build(Receiver("file"), alarms=both, now=later), one.ticket_id) == "later"
+    assert (len(duty.had), len(chief.had)) == (2, 0)
+    assert valkey.client().zscore(keys.DUE, one.ticket_id) == (NOW + timedelta(seconds=600)).timestamp()
+    assert valkey.client().zscore(keys.waiting(keys.ALARMS), one.ticket_id) == NOW.timestamp(), "it keeps its place"
+    await deliver(build(Receiver("file"), alarms=both, now=NOW + LATER), one.ticket_id)
+    assert [json.loads(event.document)["data"]["reasons"] for event in chief.had] == [
+        ["flag group_event", "tier immediate"]
+    ]
+
+
 async def test_with_nobody_on_duty_it_is_on_record_and_on_the_list(valkey, queue, make_item, build):
     one = make_item("a", tier=Tier.IMMEDIATE)
     queue.enqueue([one])
@@ -138,6 +200,21 @@ async def test_many_alike_in_one_street_are_an_alarm_once_a_round(queue, make_it
         await deliver(build(Receiver("file"), alarms=few, region=town()), one.ticket_id)
     assert len(duty.had) == 1
     assert json.loads(duty.had[0].document)["data"]["reasons"] == ["3 alike in willow"]
+
+
+async def test_at_a_steady_rate_many_alike_are_one_alarm_a_span(valkey, build):
+    alike = build(alarms=alarms(alike=AlikeConfig(count=5, minutes=60))).alike
+
+    async def counted(first: int, last: int) -> list[tuple[str, int]]:
+        found = [(f"t{n}", await alike.crosses("willow", "lamp", f"t{n}", NOW + n * EVERY)) for n in range(first, last)]
+        return [(ticket, count) for ticket, count in found if count is not None]
+
+    assert await counted(0, 20) == [("t4", 5)], "the count stays at five, and t5, t6, … are no alarms"
+    assert await alike.crosses("willow", "lamp", "t4", NOW + 4 * EVERY) is not None, "a job cut short asks again"
+    told = keys.alike_told("willow", "lamp")
+    assert 0 < valkey.client().pttl(told) <= 3_600_000
+    valkey.client().delete(told)  # as its time does: it runs by the clock of Redis
+    assert await counted(20, 25) == [("t20", 5)]
 
 
 async def test_alike_in_other_streets_or_too_far_apart_are_none(queue, make_item, build):

@@ -1,5 +1,5 @@
-"""The brake all workers share, in Redis: `jiesu:slow:<name>` (expires by itself) and `jiesu:disabled:<name>`.
-May not decide when to brake: destinations do.
+"""The brake all workers share, in Redis: `jiesu:slow:<name>`, `jiesu:failing:<name>` (both expire by themselves) and
+`jiesu:disabled:<name>`. May not decide when to brake: destinations do.
 """
 
 from __future__ import annotations
@@ -12,6 +12,11 @@ from workers.destinations.contract import Hold
 
 SLOW: Final = "jiesu:slow:"
 DISABLED: Final = "jiesu:disabled:"
+FAILING: Final = "jiesu:failing:"
+
+FIRST: Final = 5.0  # seconds of rest after the first failure; twice as many after each further one
+LONGEST: Final = 300.0  # seconds: of a worker's time, one that never answers then takes less than a tenth
+FORGOTTEN: Final = 3600  # seconds after which a failure does not count any more
 
 
 class RedisBrake:
@@ -45,9 +50,21 @@ class RedisBrake:
             pipe.pexpire(SLOW + name, milliseconds, gt=True)
             await pipe.execute()
 
+    async def failed(self, name: str, reason: str) -> None:
+        """Hold a destination that did not answer, twice as long as the last time. One that is held already stays as it
+        is: several workers found out at the same time, and that is one failure."""
+        count = int(await self._client.get(FAILING + name) or 0)
+        milliseconds = round(min(FIRST * 2 ** min(count, 16), LONGEST) * 1000)
+        if await self._client.set(SLOW + name, reason, px=milliseconds, nx=True):
+            await self._client.set(FAILING + name, count + 1, ex=FORGOTTEN)
+
+    async def answered(self, name: str) -> None:
+        """The next failure is the first again."""
+        await self._client.delete(FAILING + name)
+
     async def enable(self, name: str) -> None:
         """The operator's word that destination `name` may be called again."""
-        await self._client.delete(DISABLED + name, SLOW + name)
+        await self._client.delete(DISABLED + name, SLOW + name, FAILING + name)
 
 
 def _text(value: bytes | str) -> str:

@@ -92,3 +92,9 @@ class Brake(Protocol):
 
     async def set(self, name: str, hold: Hold) -> None:
         """Hold destination `name`; a hold that lasts longer already stays."""
+
+    async def failed(self, name: str, reason: str) -> None:
+        """Destination `name` did not answer: hold it for a short time, and longer the more often that happened."""
+
+    async def answered(self, name: str) -> None:
+        """Destination `name` answered, whatever it said: the next failure is the first again."""

@@ -73,16 +73,18 @@ class WebhookDestination:
 
     async def deliver(self, event: Event) -> Outcome:
         """POST `event`, unless the brake holds this destination. Reasons: `status_<code>`, timeout,
-        name_not_resolved, address_not_allowed, tls_failed, connection_failed, and whatever set the brake."""
+        name_not_resolved, address_not_allowed, tls_failed, connection_failed, and whatever set the brake. One that
+        does not answer is braked: it costs a worker's time once a while, not once a ticket."""
         hold = await self._brake.get(self.name)
         if hold is not None:
             return _held(hold)
         try:
             answer = await self._post(event)
         except TimeoutError:
-            return TryLater("timeout", None)
+            return await self._failed("timeout")
         except (aiohttp.ClientError, OSError) as error:
-            return TryLater(_fault(error), None)
+            return await self._failed(_fault(error))
+        await self._brake.answered(self.name)
         outcome = judge(answer)
         await self._remember(answer, outcome)
         return outcome
@@ -112,6 +114,10 @@ class WebhookDestination:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": " ".join(signatures),
         }
+
+    async def _failed(self, reason: str) -> TryLater:
+        await self._brake.failed(self.name, reason)
+        return TryLater(reason, None)
 
     async def _remember(self, answer: Answer, outcome: Outcome) -> None:
         seconds = pause(answer)

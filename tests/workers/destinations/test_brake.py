@@ -13,7 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from tests.waiting import HANGS
-from workers.destinations.brake import RedisBrake
+from workers.destinations.brake import FAILING, FORGOTTEN, SLOW, RedisBrake
 from workers.destinations.contract import Hold
 
 
@@ -47,6 +47,43 @@ async def test_of_two_holds_the_longer_stays(brake: RedisBrake, waits: tuple[flo
     assert hold is not None
     assert hold.seconds is not None
     assert hold.seconds > 50
+
+
+async def test_who_does_not_answer_rests_twice_as_long_each_time_up_to_a_limit(valkey: str, brake: RedisBrake) -> None:
+    async with Redis(unix_socket_path=valkey) as client:
+
+        async def fails() -> float:
+            began = time.monotonic()
+            await brake.failed("unit", "timeout")
+            hold = await brake.get("unit")
+            took = time.monotonic() - began
+            assert hold is not None
+            assert hold.seconds is not None
+            assert hold.reason == "timeout"
+            await client.delete(SLOW + "unit")  # as its time does
+            return hold.seconds + took
+
+        for expected in (5, 10, 20, 40, 80, 160, 300, 300):
+            assert expected - 0.01 <= await fails() < expected + 4
+        await brake.answered("unit")
+        assert await fails() < 10
+        assert 0 < await client.ttl(FAILING + "unit") <= FORGOTTEN
+
+
+async def test_what_several_workers_find_out_at_once_is_one_failure(brake: RedisBrake) -> None:
+    await asyncio.gather(*(brake.failed("unit", "timeout") for _ in range(5)))
+    hold = await brake.get("unit")
+    assert hold is not None
+    assert hold.seconds is not None
+    assert hold.seconds <= 5
+
+
+async def test_a_longer_rest_that_was_asked_for_stays(brake: RedisBrake) -> None:
+    await brake.set("unit", Hold("status_503", 60.0))
+    await brake.failed("unit", "timeout")
+    hold = await brake.get("unit")
+    assert hold is not None
+    assert hold.reason == "status_503"
 
 
 async def test_a_disabled_destination_stays_so_until_an_operator_enables_it(brake: RedisBrake) -> None:

@@ -21,13 +21,18 @@ from redis.backoff import NoBackoff
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.waiting import HANGS
-from workers.destinations.brake import RedisBrake
+from workers.destinations.brake import FIRST, SLOW, RedisBrake
 from workers.destinations.contract import Delivered, Disabled, Event, Refused, TryLater
 from workers.destinations.webhook import WebhookConfig, WebhookDestination, read_secrets
 
 MakeEvent = Callable[..., Event]
 MakeWebhook = Callable[..., WebhookDestination]
 RawServer = Callable[..., Awaitable[int]]
+
+
+async def let_go(brake: RedisBrake) -> None:
+    """As the time of the hold does."""
+    await brake._client.delete(SLOW + "unit")
 
 
 def first_secret(secret_file: Path) -> str:
@@ -168,8 +173,30 @@ async def test_a_receiver_that_does_not_answer_costs_one_time_out(
 
     receiver.answering = answering
     outcome = await make_webhook(receiver.url, timeout=0.2).deliver(make_event())
+    held = await make_webhook(receiver.url, timeout=0.2).deliver(make_event(2))
     over.set()
     assert outcome == TryLater("timeout", None)
+    assert isinstance(held, TryLater)
+    assert held.after is not None
+    assert (held.reason, held.tried) == ("timeout", False), "no other event waits for it"
+    assert 0 < held.after <= FIRST
+    assert len(receiver.requests) == 1
+    assert await make_webhook(receiver.url, name="another_unit").deliver(make_event(2)) == Delivered()
+
+
+async def test_a_receiver_that_answers_again_starts_anew(
+    make_webhook: MakeWebhook, receiver: Any, make_event: MakeEvent, brake: RedisBrake, unused_tcp_port: int
+) -> None:
+    for _ in range(3):
+        await brake.failed("unit", "timeout")
+        await let_go(brake)
+    receiver.answers(500)
+    await make_webhook(receiver.url).deliver(make_event())
+    await make_webhook(f"http://127.0.0.1:{unused_tcp_port}/").deliver(make_event())
+    hold = await brake.get("unit")
+    assert hold is not None
+    assert hold.seconds is not None
+    assert (hold.reason, hold.seconds <= FIRST) == ("connection_failed", True)
 
 
 async def test_a_body_that_never_ends_is_not_read(
@@ -244,7 +271,7 @@ async def test_nobody_listening_and_no_tls_are_tried_again(
 ) -> None:
     silent = make_webhook(f"http://127.0.0.1:{unused_tcp_port}/")
     assert await silent.deliver(make_event()) == TryLater("connection_failed", None)
-    plain = make_webhook(receiver.url.replace("http:", "https:"))
+    plain = make_webhook(receiver.url.replace("http:", "https:"), name="plain")
     assert await plain.deliver(make_event()) == TryLater("tls_failed", None)
 
 
