@@ -70,9 +70,10 @@ def script(path: Path, body: str) -> Path:
 def parent_of_a_server(directory: Path) -> tuple[subprocess.Popen[str], int]:
     """A process of its own session that has started the server of `directory`; the server's pid."""
     code = textwrap.dedent("""
-        import sys, time
+        import signal, sys, time
         from pathlib import Path
         from workers.valkey import EmbeddedValkey
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits that it is ignored
         owner = EmbeddedValkey(Path(sys.argv[1]))
         print(owner.start().pid, flush=True)
         time.sleep(600)
