@@ -163,8 +163,8 @@ def test_the_long_storm_of_mails(up, environment, far_mail):
 # --- a mail that takes too long
 
 
-def poison(pictures: int = 16) -> bytes:
-    """Less than 3 MB that take many seconds: pictures of 32 million pixels, all of them white."""
+def poison(pictures: int = 48) -> bytes:
+    """Less than 10 MB that take very many seconds: pictures of 32 million pixels, all of them white."""
     picture = io.BytesIO()
     Image.new("RGB", (8_000, 4_000), "white").save(picture, "PNG")
     encoded = base64.encodebytes(picture.getvalue()).replace(b"\n", b"\r\n")

@@ -286,7 +286,7 @@ def test_a_job_whose_time_is_over_leaves_nothing_behind_for_the_next(valkey, que
 
     with asyncio.Runner() as runner:
         client = connect_async(valkey.config, valkey.directory)
-        runtime = replace(builder(client, tmp_path)(Hanging("a")), lease=0.5, runner=runner)
+        runtime = replace(builder(client, tmp_path)(Hanging("a")), lease=8, runner=runner)
         assert runtime.run(deliver(runtime, one.ticket_id)) == "timeout"
         assert ends == ["cancelled"]
         assert not valkey.client().exists(keys.claim(one.ticket_id))
