@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from workers.destinations.contract import TryLater
+from workers.destinations.contract import Delivered, Disabled, Outcome, Refused, TryLater
 from workers.store import Record, Step
 
 if TYPE_CHECKING:
@@ -65,3 +65,16 @@ def waiting(record: Record, errands: Sequence[Errand], now: float) -> Mapping[st
     """Errands that may not be tried before a moment to come (unix seconds)."""
     moments = {errand.name: float(record.fields.get(f"next:{errand.name}", 0)) for errand in errands}
     return {name: moment for name, moment in moments.items() if moment > now}
+
+
+def handed_over(outcome: Outcome) -> Ended | TryLater:
+    """What a destination's outcome means for the errand that brought it an event."""
+    match outcome:
+        case Delivered(repeat=repeat):
+            return Ended("repeat" if repeat else "delivered")
+        case Refused(reason=reason):
+            return Ended("refused", dead=reason)
+        case Disabled(reason=reason):
+            return Ended("disabled", dead=reason)
+        case TryLater() as later:
+            return later

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from normalizer import events
-from workers.destinations.contract import Delivered, Disabled, Event, Refused, TryLater
-from workers.errands import Ended, Errand
+from workers.destinations.contract import Event, TryLater
+from workers.errands import Ended, Errand, handed_over
 from workers.store import Record, Step
 
 if TYPE_CHECKING:
@@ -66,15 +66,7 @@ class Forward:
 
     async def run(self, runtime: Runtime) -> Ended | TryLater:
         """Hand the event over."""
-        match await runtime.destinations[self.name].deliver(self.event):
-            case Delivered(repeat=repeat):
-                return Ended("repeat" if repeat else "delivered")
-            case Refused(reason=reason):
-                return Ended("refused", dead=reason)
-            case Disabled(reason=reason):
-                return Ended("disabled", dead=reason)
-            case TryLater() as later:
-                return later
+        return handed_over(await runtime.destinations[self.name].deliver(self.event))
 
     def step(self, runtime: Runtime, ended: Ended, record: Record, rest: Sequence[Errand]) -> Step:
         """`delivered`, or `delivery_failed` when it was given up. The last one says how it went with all

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from normalizer import events
 from normalizer.life import EVENT_TYPES, StepName
 from workers import views
-from workers.destinations.contract import Delivered, Disabled, Event, Refused, TryLater
-from workers.errands import Ended, Errand
+from workers.destinations.contract import Event, TryLater
+from workers.errands import Ended, Errand, handed_over
 from workers.life import Life
 from workers.store import Record, Step
 
@@ -103,15 +103,7 @@ class Pass:
 
     async def run(self, runtime: Runtime) -> Ended | TryLater:
         """Hand it over."""
-        match await runtime.units[self.unit].deliver(self.event()):
-            case Delivered(repeat=repeat):
-                return Ended("repeat" if repeat else "delivered")
-            case Refused(reason=reason):
-                return Ended("refused", dead=reason)
-            case Disabled(reason=reason):
-                return Ended("disabled", dead=reason)
-            case TryLater() as later:
-                return later
+        return handed_over(await runtime.units[self.unit].deliver(self.event()))
 
     def event(self) -> Event:
         """A CloudEvent whose id is the same over every try. Who lost the ticket hears that, and nothing of it."""
