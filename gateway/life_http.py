@@ -24,7 +24,6 @@ from channels.web.models import Body
 from channels.web.parse import read_body
 from channels.web.receive import TransportError, read
 from gateway.auth import PERSONAL, Token
-from normalizer.attachment import describe
 from normalizer.errors import Fault, Rejected
 from normalizer.life import Actor, Role, StepName
 from normalizer.ticket import Attachment, AttachmentRef, Raw
@@ -122,23 +121,7 @@ def operator_of(request: web.Request) -> Actor:
 
 async def kept(files: Collection[Attachment], blobs: Blobs, day: datetime) -> tuple[AttachmentRef, ...]:
     """The files on disk, pictures also without their metadata. Raises OSError."""
-    return tuple([await asyncio.to_thread(_keep, file, blobs, day) for file in files])
-
-
-def _keep(file: Attachment, blobs: Blobs, day: datetime) -> AttachmentRef:
-    facts = describe(file)
-    original = blobs.put(file.content, day.date())
-    public = blobs.put(facts.public_copy, day.date()) if facts.public_copy else None
-    return AttachmentRef(
-        name=file.name,
-        media_type=facts.media_type,
-        size=original.size,
-        sha256=original.sha256,
-        blob=original.blob,
-        public_blob=public.blob if public else None,
-        lat=facts.lat,
-        lon=facts.lon,
-    )
+    return tuple([await asyncio.to_thread(blobs.keep, file, day.date()) for file in files])
 
 
 def window(request: web.Request) -> tuple[int, int]:

@@ -31,7 +31,6 @@ from gateway.pump_link import ChildLink, Closed, Slot
 from gateway.registry import Registry
 from gateway.spool_file import is_busy
 from normalizer import identity, normalize
-from normalizer.attachment import describe
 from normalizer.errors import Rejected
 from normalizer.ticket import Attachment, AttachmentRef, BlobRef, SetAside, Tier, Undelivered
 from workers.blobs import Blobs
@@ -225,23 +224,10 @@ class Child:
 
     def _keep(self, attachment: Attachment) -> AttachmentRef:
         """Store an attachment, and of an image a copy without its metadata."""
-        facts = describe(attachment)
-        today = datetime.now(UTC).date()
         try:
-            original = self._blobs.put(attachment.content, today)
-            public = self._blobs.put(facts.public_copy, today) if facts.public_copy else None
+            return self._blobs.keep(attachment, datetime.now(UTC).date())
         except OSError as error:
             raise StorageAway from error
-        return AttachmentRef(
-            name=attachment.name,
-            media_type=facts.media_type,
-            size=original.size,
-            sha256=original.sha256,
-            blob=original.blob,
-            public_blob=public.blob if public else None,
-            lat=facts.lat,
-            lon=facts.lon,
-        )
 
     def _enqueue(self, waiting: list[tuple[Row, Item]]) -> list[End]:
         """Send until Redis has taken all but the early."""

@@ -16,7 +16,8 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from normalizer.ticket import BlobRef
+from normalizer.attachment import describe
+from normalizer.ticket import Attachment, AttachmentRef, BlobRef
 from workers.durable import sync_directory
 
 _DAY: Final = re.compile(r"\d{4}/\d{2}/\d{2}")
@@ -27,6 +28,22 @@ class Blobs:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    def keep(self, attachment: Attachment, day: date) -> AttachmentRef:
+        """Store an attachment, and of an image a copy without its metadata. Raises OSError."""
+        facts = describe(attachment)
+        original = self.put(attachment.content, day)
+        public = self.put(facts.public_copy, day) if facts.public_copy else None
+        return AttachmentRef(
+            name=attachment.name,
+            media_type=facts.media_type,
+            size=original.size,
+            sha256=original.sha256,
+            blob=original.blob,
+            public_blob=public.blob if public else None,
+            lat=facts.lat,
+            lon=facts.lon,
+        )
 
     def put(self, content: bytes, day: date) -> BlobRef:
         """Store `content` under `day`; returns when file and directory are on disk.
