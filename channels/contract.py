@@ -19,9 +19,11 @@ from pydantic import BaseModel
 from channels.reply import Delivery, Reply
 from normalizer.ticket import Inbound, Raw, Receipt, ReplyAddress
 
-__all__ = ["Channel", "Delivery", "Handler", "Host", "Repeating", "Reply", "Replying"]
+__all__ = ["SIGNED", "Channel", "Delivery", "Handler", "Host", "Repeating", "Reply", "Replying"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+SIGNED = "signed"
+"""Scope of a route whose handler proves by a signature who calls: no token, and no rate limit for a platform."""
 
 
 class Host(Protocol):
@@ -33,10 +35,10 @@ class Host(Protocol):
         """Returns only when `raw` is durable. Raises TryAgain, or Rejected: same source id, other content."""
 
     async def load_cursor(self) -> str | None:
-        """The cursor saved last, None at first."""
+        """The cursor saved last, None at first; waits until no other gateway polls for this channel."""
 
     async def save_cursor(self, cursor: str) -> None:
-        """Only after accept returned for everything before it."""
+        """Only after accept returned for everything before it. Raises TryAgain: another polls now, load again."""
 
     def route(self, method: str, path: str, handler: Handler, scope: str | None = None) -> None:
         """Serve `path` (`{name}`: one segment, in `request["path"]`); `scope`: what the bearer token needs,

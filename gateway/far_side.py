@@ -32,8 +32,12 @@ from workers.blobs import Blobs
 from workers.connect import connect, connect_async
 from workers.dead import Dead
 from workers.destinations.brake import RedisBrake
+from workers.destinations.contract import Destination
+from workers.destinations.email import EmailConfig, EmailUnit
 from workers.destinations.registry import build
+from workers.dispatch_config import UnitConfig
 from workers.dispatcher import ALARM, Dispatcher
+from workers.meter import Meter
 from workers.quota import Quota
 from workers.runtime import Runtime, Site, set_runtime
 from workers.store import Store
@@ -49,15 +53,16 @@ WORKER_AWAY_MAX: Final = 2.0
 def build_runtime(config: Config) -> Runtime:
     """What jobs need, with clients of their own."""
     client = connect_async(config.redis, config.data_dir)
-    brake = RedisBrake(client)
+    brake, replying = RedisBrake(client), _replying(config)
     return Runtime(
         store=Store(client, domain=config.site.domain),
         dead=Dead(client),
         blobs=Blobs(config.data_dir / "blobs"),
         destinations={name: build(name, block, config.data_dir, brake) for name, block in config.destinations.items()},
-        units={id: build(f"unit:{id}", block, config.data_dir, brake) for id, block in config.dispatch.units.items()},
-        replying=_replying(config),
+        units={id: _unit(id, block, config, replying, brake) for id, block in config.dispatch.units.items()},
+        replying=replying,
         quota=Quota(client, per_hour=config.workers.receipts_per_hour),
+        meter=Meter(client),
         site=Site(config.site.name, config.public_url, config.zone),
         region=config.region(),
         alarms=_alarms(config, brake),
@@ -68,6 +73,16 @@ def build_runtime(config: Config) -> Runtime:
         jitter=random.random,
         runner=asyncio.Runner(),
     )
+
+
+def _unit(
+    id: str, block: UnitConfig, config: Config, replying: Callable[[str], Replying | None], brake: RedisBrake
+) -> Destination:
+    """How a unit is told by push."""
+    name = f"unit:{id}"
+    if isinstance(block, EmailConfig):
+        return EmailUnit(name, block, replying, config.site.name)
+    return build(name, block, config.data_dir, brake)
 
 
 def _alarms(config: Config, brake: RedisBrake) -> Alarms:

@@ -34,7 +34,7 @@ from workers.lifecycle import Illegal
 from workers.once import Word
 
 Form = TypeVar("Form", bound=Body)
-Work = Callable[[web.Request], Awaitable[web.Response]]
+Work = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 RETRY_AFTER: Final = 5
 PAGE: Final = 50
@@ -47,7 +47,7 @@ _FRESH: Final = {"Cache-Control": "no-store"}
 def guarded(work: Work) -> Work:
     """`work`, with what a step refuses as 404 or 409, and Redis away as 503."""
 
-    async def answer(request: web.Request) -> web.Response:
+    async def answer(request: web.Request) -> web.StreamResponse:
         try:
             return await work(request)
         except TransportError as error:

@@ -198,7 +198,7 @@ class UnitPage(BaseModel):
     """A page of a unit's open tickets."""
 
     tickets: tuple[UnitRow, ...]
-    total: int = Field(description="Of the whole list, in whatever state")
+    total: int = Field(description="Open tickets, of the states asked for if any")
     next: int | None = Field(description="`start` of the next page; null: this was the last")
 
 

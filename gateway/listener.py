@@ -18,6 +18,7 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
 from channels.buckets import client_key
+from channels.contract import SIGNED
 from channels.problem import problem, rejected, try_again
 from gateway.auth import Clients, Denied, Token, Tokens
 from gateway.config import HttpConfig
@@ -198,6 +199,9 @@ class Listener:
         client = self._clients.of(request)
         authorization = request.headers.get("Authorization")
         scope = found.route.scope
+        if scope == SIGNED:
+            request.remember(found.params, f"ip:{client.address}")
+            return self._too_large(request)
         if scope is not None:
             caller = self._tokens.check(authorization, scope)
             if isinstance(caller, Denied):

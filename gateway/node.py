@@ -19,7 +19,6 @@ from typing import Final
 
 import structlog
 import uvloop
-from redis.exceptions import RedisError
 from standardwebhooks import Webhook
 
 from channels.contract import Channel, Handler
@@ -32,10 +31,12 @@ from gateway.claims import NoGatewayIdError, claim_gateway
 from gateway.config import Config, site_secret
 from gateway.desk_api import DeskApi
 from gateway.expiry import Expiry
+from gateway.files_api import Files, FilesApi
 from gateway.intake import Intake
 from gateway.limits import Buckets, Guesses
 from gateway.listener import Listener
 from gateway.metrics import Metrics
+from gateway.poller_place import PollerPlace
 from gateway.progress import Progress
 from gateway.pump import Pump
 from gateway.reference import Reference
@@ -47,7 +48,6 @@ from gateway.unit_webhooks import UnitWebhooks
 from gateway.units_api import UnitsApi
 from gateway.writer import Writer
 from normalizer.ticket import Raw, Receipt
-from workers import keys
 from workers.blobs import Blobs
 from workers.calls import Calls
 from workers.centre import Centre
@@ -72,7 +72,7 @@ class NodeHost:
     def __init__(self, node: Node, channel: str) -> None:
         self.public_url = node.config.public_url
         self._node = node
-        self._channel = channel
+        self._place = PollerPlace(node.client, channel)
         self._routes: list[tuple[str, str]] = []
 
     async def accept(self, raw: Raw) -> Receipt:
@@ -80,27 +80,21 @@ class NodeHost:
         return await self._node.intake.accept(raw)
 
     async def load_cursor(self) -> str | None:
-        """The cursor saved last; waits while Redis is away, so pollers do too."""
-        while True:
-            try:
-                found = await self._node.client.get(keys.cursor(self._channel))
-                return found.decode() if isinstance(found, bytes) else None
-            except (RedisError, OSError):
-                await asyncio.sleep(1.0)
+        """The cursor saved last, once this gateway is the one that polls."""
+        return await self._place.load()
 
     async def save_cursor(self, cursor: str) -> None:
-        """Waits while Redis is away: the source keeps what comes meanwhile."""
-        while True:
-            try:
-                await self._node.client.set(keys.cursor(self._channel), cursor)
-                return
-            except (RedisError, OSError):
-                await asyncio.sleep(1.0)
+        """Raises TryAgain: another gateway polls now."""
+        await self._place.save(cursor)
 
     def route(self, method: str, path: str, handler: Handler, scope: str | None = None) -> None:
         """Serve a path of this channel."""
         self._node.routes.add(method, path, handler, scope)
         self._routes.append((method, path))
+
+    async def leave(self) -> None:
+        """Let another gateway poll."""
+        await self._place.leave()
 
     def withdraw(self) -> None:
         """Take this run's routes away, so that the channel's next run can add them again."""
@@ -158,7 +152,11 @@ class Node:
                 guesses=Guesses(self.config.http.guesses_per_hour),
                 zone=self.config.zone,
                 region=self.config.region(),
+                files=self._files(),
             ).register(self.routes.add)
+
+    def _files(self) -> Files:
+        return Files(self.blobs, self.config.blobs.keep_days, _now)
 
     def _register_people(self) -> None:
         """The sides of the units and of the centre's desk."""
@@ -171,6 +169,7 @@ class Node:
         AlarmsApi(self.store, _now).register(self.routes.add)
         side = UnitSide(self.store, region, _now)
         UnitsApi(side, self.blobs, limits, _now).register(self.routes.add)
+        FilesApi(self.store, side, self._files()).register(self.routes.add)
         UnitWebhooks(side, self._unit_secrets(), limits).register(self.routes.add)
 
     def _unit_secrets(self) -> dict[str, tuple[Webhook, ...]]:
@@ -237,6 +236,8 @@ class Node:
                 await channel.run(host)
             except Exception as error:
                 log.error("channel_failed", channel=channel.name, error=type(error).__name__)
+            finally:
+                await host.leave()
             await asyncio.sleep(CHANNEL_BACK_OFF[min(failures, len(CHANNEL_BACK_OFF) - 1)])
             host.withdraw()  # not before: until the next run the old handlers answer, a 404 would bounce a citizen
             failures += 1

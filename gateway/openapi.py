@@ -17,11 +17,13 @@ from channels.web.config import WebConfig
 from channels.web.models import ANY_WORDS, FollowUp, RequestForm
 from channels.web.parse import FLAG_WORDS
 from gateway import openapi_alarms, openapi_calls, openapi_life
+from gateway.files_api import BELOW_A_TICKET
 from gateway.openapi_parts import (
     JSON,
     TOKEN,
     File,
     Problem,
+    file_of,
     json_answer,
     operation,
     problem,
@@ -165,9 +167,12 @@ def _tickets() -> dict[str, Any]:
         "ticket", "A ticket as it is now", {200: json_answer("The ticket", "Ticket")}, (401, 403, 404, 503)
     )
     read["description"] = "Who asked is shown to a token that has the scope `personal` besides; else it is blotted out."
-    read["parameters"] = [segment("reference", "Number or ticket id")]
+    reference = segment("reference", "Number or ticket id")
+    read["parameters"] = [reference]
     read["security"] = TOKEN
-    return {"/api/v1/tickets/{reference}": {"get": read}}
+    path = "/api/v1/tickets/{reference}"
+    file = file_of("ticketFile", "A file of a ticket", reference)
+    return {path: {"get": read}, f"{path}/{BELOW_A_TICKET}": {"get": file}}
 
 
 def _web() -> dict[str, Any]:

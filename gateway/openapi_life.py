@@ -9,7 +9,20 @@ from pydantic import BaseModel
 
 from channels.web.models import Body
 from gateway import desk_api, life_models, units_api
-from gateway.openapi_parts import JSON, KEY, MULTIPART, TOKEN, File, json_answer, operation, problem, ref, segment
+from gateway.files_api import BELOW_A_TICKET
+from gateway.openapi_parts import (
+    JSON,
+    KEY,
+    MULTIPART,
+    TOKEN,
+    File,
+    file_of,
+    json_answer,
+    operation,
+    problem,
+    ref,
+    segment,
+)
 from normalizer.life import StepName
 from workers.centre import LISTS
 
@@ -80,6 +93,8 @@ def _units() -> dict[str, Any]:
         f"{root}/leases": {"post": _lease("unitLease", "Hold tickets that the unit leads", "UnitLeaseForm")},
         f"{root}/tickets/{{number}}": {"get": _view("unitTicket", "A ticket of the unit, as it may see it")},
     }
+    file = file_of("unitFile", "A file of a ticket of the unit, as it may see it", _NUMBER)
+    found[f"{root}/tickets/{{number}}/{BELOW_A_TICKET}"] = {"get": file}
     for step, form in units_api.FORMS.items():
         found[f"{root}/tickets/{{number}}/{step}"] = {"post": _step(step, form)}
     return found
@@ -88,6 +103,8 @@ def _units() -> dict[str, Any]:
 def _desk() -> dict[str, Any]:
     root = desk_api.ROOT
     found = {f"{root}/tickets/{{number}}": {"get": _view("deskTicket", "Any ticket, with all that happened to it")}}
+    file = file_of("deskFile", "A file of any ticket", _NUMBER)
+    found[f"{root}/tickets/{{number}}/{BELOW_A_TICKET}"] = {"get": file}
     for name in LISTS:
         found[f"{root}/{name}"] = {"get": _page(f"{name}Page", f"What waits in {name}", "DeskPage")}
         found[f"{root}/{name}/leases"] = {"post": _lease(f"{name}Lease", f"Hold tickets of {name}", "DeskLeaseForm")}

@@ -42,6 +42,7 @@ PROBLEMS: Final = {
     404: "There is no such thing, or it is not yours",
     408: "The body took too long",
     409: "No legal step now: `code` says why",
+    410: "It was there, and is not kept any more (`blobs.keep_days`)",
     413: "The body is too large",
     415: "A content type that is not taken",
     422: "Every fault at once; or the key was used for other content",
@@ -101,9 +102,35 @@ def problem(status: int) -> dict[str, Any]:
     return answer
 
 
+def file_of(name: str, summary: str, ticket: dict[str, Any]) -> dict[str, Any]:
+    """A file of a ticket, whose own parameter is `ticket`."""
+    headers = {
+        "Content-Disposition": "`attachment`, with the file's name (RFC 6266, RFC 8187)",
+        "Repr-Digest": "`sha-256` of the file (RFC 9530)",
+    }
+    answer = {
+        "description": "The file. Its media type is what the bytes are; of what a browser might run just bytes",
+        "headers": {one: {"description": said, "schema": {"type": "string"}} for one, said in headers.items()},
+        "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+    }
+    made = operation(name, summary, {200: answer}, (401, 403, 404, 410, 503))
+    made["description"] = (
+        "Ask for the `sha256` of an attachment as the ticket is shown to you: the bytes you get have that hash. "
+        "Where people are not shown to you it is that of a picture's copy without its metadata; an attachment whose "
+        "`blob` is null is not served. The copy of a picture that you may see in full has the hash at the end of "
+        "`public_blob`."
+    )
+    return made | {"parameters": [ticket, SHA256], "security": TOKEN}
+
+
 def segment(name: str, description: str) -> dict[str, Any]:
     """A parameter of the path."""
     return {"name": name, "in": "path", "required": True, "description": description, "schema": {"type": "string"}}
+
+
+SHA256: Final = segment("sha256", "Of the file, in hexadecimal") | {
+    "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+}
 
 
 def ref(model: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The progress page: who proves to have the receipt, or the phone, sees how far a request is and may add to it.
 
-May not show who asked, nor anything they wrote; reads and checks, the channel's own parse and accept take in.
+May not show who asked, nor anything they wrote, and hands out no file but those of an answer that it shows; reads and
+checks, the channel's own parse and accept take in.
 """
 
 from __future__ import annotations
@@ -30,13 +31,15 @@ from channels.web.config import WebConfig
 from channels.web.follow_up import follow_up_raw
 from channels.web.pages import CATALOGUE, HEADERS, STYLESHEET, Lang, language
 from channels.web.receive import TransportError, read
+from gateway.files_api import Expired, Files
 from gateway.limits import Guesses
 from gateway.pages import environment
-from gateway.story import state_of, story
+from gateway.story import Line, state_of, story
 from normalizer.errors import Rejected, TryAgain
 from normalizer.identity import is_number, receipt_code, same_code
 from normalizer.ticket import Inbound, Raw, Receipt
 from workers.connect import is_away
+from workers.files import find
 from workers.region import Region
 from workers.store import Record, Store
 
@@ -73,8 +76,11 @@ class _Visit:
         return unicodedata.normalize("NFKC", self.fields.get(name, "")).strip()
 
 
+_Answering = Callable[[_Visit, Record | None], Awaitable[web.StreamResponse]]
+
+
 class Progress:
-    """GET and POST /t/{number}."""
+    """GET and POST /t/{number}, POST /t/{number}/files/{sha256}."""
 
     def __init__(
         self,
@@ -85,11 +91,12 @@ class Progress:
         guesses: Guesses,
         zone: tzinfo,
         region: Region,
+        files: Files,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`channel_parse`: the web channel's. `zone`: in which times are shown. `region`: whose units are named.
-        `clock`: unix seconds."""
+        `files`: how the answer's are handed out. `clock`: unix seconds."""
         self._store = store
         self._accept = intake_accept
         self._parse = channel_parse
@@ -97,12 +104,14 @@ class Progress:
         self._guesses = guesses
         self._zone = zone
         self._region = region
+        self._files = files
         self._clock = clock
 
     def register(self, route: Callable[[str, str, Handler], object]) -> None:
-        """Add the two routes; both are public."""
+        """Add the routes; all are public."""
         route("GET", "/t/{number}", self.show)
         route("POST", "/t/{number}", self.submit)
+        route("POST", "/t/{number}/files/{sha256}", self.file)
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """Asks for the proof. Says nothing about whether the number exists; needs no Redis."""
@@ -113,6 +122,13 @@ class Progress:
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
         """The progress, or what was wrong with the proof; with `text`, adds it first."""
+        return await self._proved(request, self._answer)
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        """A file of an answer, to who was shown the page: proven by what its form posts, never by the address."""
+        return await self._proved(request, self._file)
+
+    async def _proved(self, request: web.Request, answer: _Answering) -> web.StreamResponse:
         number = request["path"]["number"]
         if not is_number(number):
             return _page(request, HTTPStatus.NOT_FOUND, view="mistyped")
@@ -128,7 +144,21 @@ class Progress:
             if not is_away(error):
                 raise
             return self._busy(visit, RETRY_AFTER)
-        return await self._answer(visit, record if record and record.complete else None)
+        return await answer(visit, record if record and record.complete else None)
+
+    async def _file(self, visit: _Visit, record: Record | None) -> web.StreamResponse:
+        if record is None or not self._passed(record, visit.fields.get("pass", "")):
+            return _ask(visit, HTTPStatus.UNPROCESSABLE_ENTITY, "expired")
+        sha256 = visit.request["path"]["sha256"]
+        found = find((file for line in self._story(record, "zh") for file in line.files), sha256)
+        if found is None:
+            return _page(visit.request, HTTPStatus.NOT_FOUND, view="no_file")
+        try:
+            return await self._files.answer(found)
+        except Expired:
+            return _page(visit.request, HTTPStatus.GONE, view="gone")
+        except TryAgain as error:
+            return self._busy(visit, error.after)
 
     async def _answer(self, visit: _Visit, record: Record | None) -> web.StreamResponse:
         if record and self._passed(record, visit.fields.get("pass", "")):
@@ -190,11 +220,14 @@ class Progress:
         shown: dict[str, object] = {
             "number": visit.number,
             "state": state_of(record),
-            "story": story(record, self._region, WORDS[lang]["story"], lang, self._local),
+            "story": self._story(record, lang),
             "pass_token": self._issue(record),
             "submission_id": str(uuid4()),
         }
         return _page(visit.request, status, view="progress", **(shown | values))
+
+    def _story(self, record: Record, lang: Lang) -> list[Line]:
+        return story(record, self._region, WORDS[lang]["story"], lang, self._local)
 
     def _busy(self, visit: _Visit, after: float) -> web.Response:
         """Nothing was taken. The page holds every word, and the proofs that need no second typing."""

@@ -5,6 +5,7 @@ May not write the spool: it reads rows itself and tells the gateway, the one wri
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import resource
@@ -32,11 +33,13 @@ from gateway.registry import Registry
 from gateway.spool_file import is_busy
 from normalizer import identity, normalize
 from normalizer.errors import Rejected
-from normalizer.ticket import Attachment, AttachmentRef, BlobRef, SetAside, Tier, Undelivered
+from normalizer.ticket import Attachment, AttachmentRef, BlobRef, Inbound, Raw, SetAside, Tier, Undelivered, UnitWord
 from workers.blobs import Blobs
-from workers.connect import connect, error_code, is_away, reply_code
+from workers.connect import connect, connect_async, error_code, is_away, reply_code
 from workers.queue import QUEUED, Item, Result, TicketQueue, alone, item
 from workers.returned import Returns
+from workers.store import Store
+from workers.unit_mail import UnitLetter, UnitMail
 
 T = TypeVar("T")
 
@@ -66,11 +69,12 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A row that says that something of ours did not arrive: recorded at its ticket, then set aside."""
+    """A row that opens no ticket and says something of one: that what we sent did not arrive, or what a unit did.
+    Recorded at its ticket, then set aside."""
 
     end: End
     channel: str
-    undelivered: Undelivered
+    says: Undelivered | UnitLetter
     at: datetime
 
 
@@ -105,6 +109,9 @@ class Child:
         self._client: redis.Redis = connect(config.redis, config.data_dir)
         self._queue = TicketQueue(self._client, grace=config.workers.lease)
         self._returns = Returns(self._client, domain=config.site.domain)
+        self._runner = asyncio.Runner()
+        store = Store(connect_async(config.redis, config.data_dir), domain=config.site.domain)
+        self._unit_mail = UnitMail(store, config.region, config.zone, config.dispatch.mailboxes)
         self._run_id = ""
         self._look_again = 0.0
         self._early: dict[int, Early] = {}
@@ -193,9 +200,7 @@ class Child:
         raw = row.raw(self._blobs.get(row.blob) if row.blob else None)
         inbound = channel.parse(raw)
         if inbound.set_aside is not None and not inbound.threads:
-            end = _set_aside(row.seq, inbound.set_aside)
-            known = inbound.undelivered
-            return Report(end, row.channel, known, raw.received_at) if known is not None else end
+            return self._aside(row, raw, inbound, inbound.set_aside)
         ticket = normalize(
             raw,
             inbound,
@@ -207,11 +212,30 @@ class Child:
         code = identity.receipt_code(row.ticket_id, self._secret)
         return item(ticket, inbound, code=code, domain=self._config.site.domain)
 
+    def _aside(self, row: Row, raw: Raw, inbound: Inbound, aside: SetAside) -> Report | End:
+        """What opens no ticket, and what it says of one. A stranger's files do not reach the disk."""
+        end = _set_aside(row.seq, aside)
+        if inbound.undelivered is not None:
+            return Report(end, row.channel, inbound.undelivered, raw.received_at)
+        word = inbound.unit_word
+        if word is None:
+            return end
+        if (unbelieved := self._unit_mail.unbelieved(word, inbound.verified)) is not None:
+            return _set_aside(row.seq, unbelieved)
+        letter = self._letter(raw, word, inbound.attachments)
+        return Report(end, row.channel, letter, raw.received_at)
+
+    def _letter(self, raw: Raw, word: UnitWord, files: Sequence[Attachment]) -> UnitLetter:
+        key = f"{raw.channel}:{raw.source_id}"
+        return UnitLetter(word, key, raw.received_at, tuple(map(self._keep, files)))
+
     def _record(self, report: Report) -> End:
         """The row's end once the report stands at its ticket; parked if it cannot, so that it holds up no other row.
         Not under the gateway's clock: what takes long here is Redis, not the row. Raises when Redis is away."""
         try:
-            self._returns.record(report.channel, report.undelivered, report.at)
+            if isinstance(report.says, UnitLetter):
+                return _set_aside(report.end.seq, self._runner.run(self._unit_mail.record(report.says)))
+            self._returns.record(report.channel, report.says, report.at)
         except OSError:
             raise
         except redis.RedisError as error:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from normalizer.events import FOLLOWED_UP
 from normalizer.life import EVENT_TYPES, Outcome, State, StepName
 from workers.ending import is_at_intake
+from workers.files import File, of_answer
 from workers.notices import told_text, unit_name
 from workers.region import Region
 from workers.store import Record
@@ -35,12 +36,12 @@ _SHOWN_AS: Final = {State.OBJECTED: State.DISPATCHED}
 @dataclass(frozen=True, slots=True)
 class Line:
     """One step: when (as the site writes it), the sentence, and the words of whoever answered or explained, with the
-    name and the bytes of each file that came with them."""
+    files that came with an answer."""
 
     at: str
     said: str
     text: str = ""
-    files: tuple[tuple[str, int], ...] = ()
+    files: tuple[File, ...] = ()
 
 
 def state_of(record: Record) -> str:
@@ -62,7 +63,7 @@ def story(
             lead = data.get("lead") or lead
             unit = unit_name(region, lead)
             at = local(datetime.fromisoformat(data["at"]))
-            files = tuple((one["name"], one["size"]) for one in data.get("attachments", ()))
+            files = of_answer(data) if step is StepName.REPLY else ()
             lines += [
                 Line(at, said, text, files if text else ())
                 for said, text in _sentence(step, data, unit, region, words, language, local)

@@ -49,6 +49,14 @@ _READ: Final = tuple(
     for decoder in (BmpImageFile, GifImageFile, JpegImageFile, PngImageFile, TiffImageFile, WebPImageFile)
 )
 
+_HARMLESS: Final = frozenset(
+    {"application/pdf", "application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint", "text/plain"}
+    | {"image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "image/tiff", "image/heic", "image/heif"}
+    | {"audio/mpeg", "audio/wav", "audio/amr", "audio/ogg", "audio/mp4", "audio/aac", "audio/m4a"}
+    | {"video/mp4", "video/quicktime", "video/webm", "video/3gpp", "video/vnd.avi", *_ZIPPED.values()}
+)
+"""What no program runs as a page of ours: neither markup nor anything with scripts that a browser would start."""
+
 
 @dataclass(frozen=True, slots=True)
 class Described:
@@ -84,6 +92,11 @@ def sniff(content: bytes) -> str:
     if found:
         return _RENAMED.get(found, found)
     return _plain(content)
+
+
+def harmless(media_type: str) -> str:
+    """The type under which a stranger's file may be handed out: what a browser might run is just bytes."""
+    return media_type if media_type in _HARMLESS else UNKNOWN
 
 
 def clean_name(name: str) -> str:

@@ -21,7 +21,8 @@ FAILED: Final = "org.jiesu.ticket.delivery_failed.v1"
 NOTIFIED: Final = "org.jiesu.ticket.notified.v1"
 ALARMED: Final = "org.jiesu.ticket.alarmed.v1"
 ACKNOWLEDGED: Final = "org.jiesu.ticket.alarm_acknowledged.v1"
-TYPES: Final = (ACCEPTED, FOLLOWED_UP, DELIVERED, FAILED, NOTIFIED, ALARMED, ACKNOWLEDGED)
+UNIT_REFUSED: Final = "org.jiesu.ticket.unit_refused.v1"
+TYPES: Final = (ACCEPTED, FOLLOWED_UP, DELIVERED, FAILED, NOTIFIED, ALARMED, ACKNOWLEDGED, UNIT_REFUSED)
 
 
 def source(domain: str) -> str:
@@ -126,4 +127,12 @@ class Acknowledged(TicketStep):
     """Data of `alarm_acknowledged`: somebody has it in hand, nobody else is told."""
 
     by: Actor
+    at: AwareDatetime
+
+
+class UnitRefused(TicketStep):
+    """Data of `unit_refused`: what a unit wrote by mail could not be taken as a step; it is told why."""
+
+    unit: str
+    code: str = Field(description="Why: a code of the steps (`wrong_state`), or what is missing (`missing_outcome`)")
     at: AwareDatetime

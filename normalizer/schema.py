@@ -19,11 +19,13 @@ from normalizer.events import (
     FAILED,
     FOLLOWED_UP,
     NOTIFIED,
+    UNIT_REFUSED,
     Acknowledged,
     Alarmed,
     DeliveryOutcome,
     FollowedUp,
     Notified,
+    UnitRefused,
 )
 from normalizer.life import EVENT_TYPES, LifeStep
 from normalizer.ticket import Ticket
@@ -48,6 +50,7 @@ _DATA: Final[dict[str, type[BaseModel]]] = {
     NOTIFIED: Notified,
     ALARMED: Alarmed,
     ACKNOWLEDGED: Acknowledged,
+    UNIT_REFUSED: UnitRefused,
     **dict.fromkeys(EVENT_TYPES.values(), LifeStep),
 }
 

@@ -338,15 +338,27 @@ class Undelivered(Model):
     reason: str
 
 
+class UnitWord(Model):
+    """What a unit wrote in answer to the message that brought it a ticket; the channel proved that this one was ours.
+    `sender`: the address it says it comes from, which is a claim. `text`: its own words, without what it quotes."""
+
+    number: Number
+    sender: str
+    text: str
+
+
 class Inbound(Model):
     """What the source SAID, parsed, nothing concluded.
 
     `threads`: keys of the conversation it may belong to, the surest first (`number:<ticket number>` always works).
     `senders`: keys the channel vouches for as the sender's (`email:…`, `code:<receipt code>`): a message joins a
     ticket only when one of them belongs to that ticket.
+    `incidents`: keys of what several citizens may speak of (a post they all comment): a ticket opened under one is
+    related to the first ticket there, and stays its own.
     `digest`: SHA-256 of the canonical content, without transport noise; equal digests are the same content.
     `notes`: how the channel read it where the source left that open; they stand before the normalizer's own.
     `set_aside`: it opens no ticket, for this reason; with `threads` it may still join one (an out-of-office).
+    `undelivered`, `unit_word`: what a submission that is set aside says of a ticket all the same.
     """
 
     text: str
@@ -361,6 +373,7 @@ class Inbound(Model):
     attachments: tuple[Attachment, ...] = ()
     threads: tuple[str, ...] = ()
     senders: tuple[str, ...] = ()
+    incidents: tuple[str, ...] = ()
     flags: tuple[Flag, ...] = ()
     disposition: Disposition | None = None
     source_url: str | None = None
@@ -368,3 +381,4 @@ class Inbound(Model):
     notes: tuple[Note, ...] = ()
     set_aside: SetAside | None = None
     undelivered: Undelivered | None = None
+    unit_word: UnitWord | None = None

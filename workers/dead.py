@@ -30,6 +30,11 @@ class DeadEntry:
     attempts: int
     at: str
 
+    @property
+    def document(self) -> str:
+        """As the hash holds it, under the id."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
 
 class Dead:
     """The hash of dead entries."""
@@ -39,8 +44,7 @@ class Dead:
 
     async def bury(self, entry: DeadEntry) -> None:
         """Keep an entry; the same id again replaces it."""
-        document = json.dumps(asdict(entry), ensure_ascii=False)
-        await self._client.hset(keys.DEAD, entry.id, document)
+        await self._client.hset(keys.DEAD, entry.id, entry.document)
 
     async def list(self) -> list[DeadEntry]:
         """All, oldest first."""

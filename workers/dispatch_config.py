@@ -5,10 +5,17 @@ May not hold a rule: a region's folder does.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
-from workers.destinations.registry import DestinationConfig
+from workers.destinations.email import EmailConfig
+from workers.destinations.file import FileConfig
+from workers.destinations.webhook import WebhookConfig
 from workers.region import UnitId
+
+UnitConfig = Annotated[FileConfig | WebhookConfig | EmailConfig, Field(discriminator="type")]
+"""As a destination, or by email."""
 
 
 class DispatchConfig(BaseModel):
@@ -21,6 +28,11 @@ class DispatchConfig(BaseModel):
         min_length=1,
         description="The name of a region that comes with us, or a folder of the site's",
     )
-    units: dict[UnitId, DestinationConfig] = Field(
+    units: dict[UnitId, UnitConfig] = Field(
         default={}, description="Units that are told by push, and how; the others fetch their list"
     )
+
+    @property
+    def mailboxes(self) -> dict[str, str]:
+        """The address of each unit that is reached by email."""
+        return {unit: block.to for unit, block in self.units.items() if isinstance(block, EmailConfig)}

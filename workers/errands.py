@@ -70,8 +70,8 @@ def waiting(record: Record, errands: Sequence[Errand], now: float) -> Mapping[st
 def handed_over(outcome: Outcome) -> Ended | TryLater:
     """What a destination's outcome means for the errand that brought it an event."""
     match outcome:
-        case Delivered(repeat=repeat):
-            return Ended("repeat" if repeat else "delivered")
+        case Delivered(repeat=repeat, reference=reference):
+            return Ended("repeat" if repeat else "delivered", reference=reference)
         case Refused(reason=reason):
             return Ended("refused", dead=reason)
         case Disabled(reason=reason):

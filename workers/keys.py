@@ -48,9 +48,19 @@ def cursor(channel: str) -> str:
     return f"jiesu:cursor:{channel}"
 
 
+def poller(channel: str) -> str:
+    """The token of the gateway that polls for this channel; gone when its lease is over."""
+    return f"jiesu:poller:{channel}"
+
+
 def replies(address: str) -> str:
     """What was sent to an address (its digest) in the last hour."""
     return f"jiesu:replies:{address}"
+
+
+def meter(channel: str) -> str:
+    """How far replies have used what a platform allows in a day."""
+    return f"jiesu:meter:{channel}"
 
 
 TRIAGE: Final = "triage"
@@ -64,8 +74,19 @@ def of_unit(unit: str) -> str:
     return f"unit:{unit}"
 
 
+LEADS: Final = "lead"
+OTHER: Final = "other"
+PARTS: Final = (LEADS, OTHER)
+"""A unit leads a ticket, or helps or is informed."""
+
+
+def of_unit_in(unit: str, part: str, state: str) -> str:
+    """The name of that portion of a unit's own list: its part (of PARTS) in tickets of this state."""
+    return f"unit:{unit}:{part}:{state}"
+
+
 def waiting(name: str) -> str:
-    """A list of tickets that wait for somebody (`triage`, `objections`, `calls`, `unit:<id>`), by time."""
+    """A list of tickets that wait for somebody (`triage`, `objections`, `calls`, `unit:<id>` …), by time."""
     return f"jiesu:waiting:{name}"
 
 

@@ -134,20 +134,26 @@ def _fields(life: Life) -> dict[str, str | int]:
 
 
 def moved(ticket_id: str, before: Life, after: Life, at: datetime) -> tuple[Index, ...]:
-    """Which lists the ticket joins and leaves: triage, objections to review, and each unit's own."""
+    """Which lists the ticket joins and leaves: triage, objections to review, each unit's own and, of that, the portion
+    of its part and state. There it keeps the place that it has on the unit's own."""
     score = at.timestamp()
-    joins = _lists(after) - _lists(before)
-    leaves = _lists(before) - _lists(after)
+    was, now = _lists(before), _lists(after)
     return (
-        *(Index(keys.waiting(name), ticket_id, score) for name in sorted(joins)),
-        *(Index(keys.waiting(name), ticket_id, None) for name in sorted(leaves)),
+        *(
+            Index(keys.waiting(name), ticket_id, score, like=keys.waiting(now[name]))
+            for name in sorted(now.keys() - was.keys())
+        ),
+        *(Index(keys.waiting(name), ticket_id, None) for name in sorted(was.keys() - now.keys())),
     )
 
 
-def _lists(life: Life) -> frozenset[str]:
+def _lists(life: Life) -> dict[str, str]:
+    """The names of the lists it is on, each with the one that says since when."""
     if life.state is State.TRIAGE:
-        return frozenset({keys.TRIAGE})
-    names = {keys.OBJECTIONS} if life.state is State.OBJECTED else set()
-    if life.state is not State.CLOSED:
-        names |= {keys.of_unit(unit) for unit in life.units}
-    return frozenset(names)
+        return {keys.TRIAGE: keys.TRIAGE}
+    names = {keys.OBJECTIONS: keys.OBJECTIONS} if life.state is State.OBJECTED else {}
+    for unit in life.units if life.state is not State.CLOSED else ():
+        part = keys.LEADS if unit == life.lead else keys.OTHER
+        own = keys.of_unit(unit)
+        names |= {own: own, keys.of_unit_in(unit, part, life.state): own}
+    return names

@@ -35,7 +35,7 @@ _TOLD: Final = {
         StepName.REOPEN,
         StepName.CLOSE,
     )
-} | {events.FOLLOWED_UP: "follow_up"}
+} | {events.FOLLOWED_UP: "follow_up", events.UNIT_REFUSED: "refused"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,9 @@ def concerns(record: Record) -> Iterator[Concern]:
                 others |= frozenset(data["co"])
             case StepName.REOPEN:
                 lead, others = "", frozenset()
+            case "refused":  # nobody else's business
+                yield Concern(data["version"], event["type"], frozenset({data["unit"]}))
+                continue
             case None:
                 continue
         after = others | ({lead} if lead else frozenset())
@@ -119,6 +122,8 @@ class Pass:
             "yours": yours,
             **view,
         }
+        if said["type"] == events.UNIT_REFUSED:
+            data["refused"] = said["data"]["code"]
         document = {
             "specversion": "1.0",
             "type": PASSED,
@@ -136,16 +141,21 @@ class Pass:
         at = runtime.now()
         data = {"destination": self.name, "event_id": self.subject, "at": events.rfc3339(at)}
         done: dict[str, str | int] = {f"passed:{self.unit}": self.concern.version, f"tries:{self.name}": 0}
+        if ended.reference is not None:  # by which a report that it did not arrive finds the unit
+            done[f"sent:{ended.reference}"] = f"{self.name} {self.concern.version}"
         return Step(
-            operation=f"gave_up:{self.name}:{record.version}"
-            if ended.dead
-            else f"passed:{self.unit}:{self.concern.version}",
+            operation=f"gave_up:{self.name}:{record.version}" if ended.dead else self._passed(record),
             type=events.FAILED if ended.dead else events.DELIVERED,
             at=at,
             data=data | {"detail": ended.dead} if ended.dead else data,
             due=None if rest or self._goes_on(record) else "done",
             fields={f"dead:{self.name}": ended.dead} if ended.dead else done,
         )
+
+    def _passed(self, record: Record) -> str:
+        """What came back (workers/returned.py) is passed another time: that is another step."""
+        again = record.fields.get(f"returned:{self.unit}")
+        return f"passed:{self.unit}:{self.concern.version}" + (f":{again}" if again else "")
 
     def _goes_on(self, record: Record) -> bool:
         """Whether others wait behind it, of the ticket as it is now: one may have come while this one was passed."""

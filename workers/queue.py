@@ -14,7 +14,7 @@ import redis
 
 from normalizer import events
 from normalizer.identity import ticket_id as id_of
-from normalizer.ticket import Inbound, Note, Raw, SetAside, Speaker, Ticket, Turn
+from normalizer.ticket import Inbound, Model, Note, Raw, SetAside, Speaker, Ticket, Turn
 from workers import keys
 from workers.lane import lane
 
@@ -47,18 +47,20 @@ class Item:
     tier: str
     opened: bytes
     doc: bytes
+    rest: bytes
     stranger: bytes
     followed: bytes
     message: bytes
     threads: tuple[bytes, ...]
     senders: tuple[bytes, ...]
+    incidents: tuple[bytes, ...]
 
     def arguments(self) -> list[str | bytes | int]:
         """In the order in which the script takes them."""
         return [
             self.ticket_id, 0 if self.aside else 1, self.digest, self.number, self.code, self.tier, self.opened,
-            self.doc, self.stranger, self.followed, self.message,
-            len(self.threads), *self.threads, len(self.senders), *self.senders,
+            self.doc, self.rest, self.stranger, self.followed, self.message,
+            len(self.threads), *self.threads, len(self.senders), *self.senders, len(self.incidents), *self.incidents,
         ]  # fmt: skip
 
 
@@ -85,7 +87,9 @@ def item(ticket: Ticket, inbound: Inbound, *, code: str, domain: str) -> Item:
     head = (
         f'{{"schema_version":"1.0","ticket_id":"{ticket.ticket_id}","number":"{ticket.number}","version":1'
     ).encode()
-    if not (document.startswith(head) and document.endswith(b"]}")):
+    related, notes = _joined(ticket.related), _joined(ticket.notes)
+    tail = b',"related":[%s],"notes":[%s]}' % (related, notes)
+    if not (document.startswith(head) and document.endswith(tail)):
         raise AssertionError("the ticket's first and last fields moved: the batch script joins around them")
     note = STRANGER.model_dump_json().encode()
     source = events.source(domain)
@@ -97,12 +101,14 @@ def item(ticket: Ticket, inbound: Inbound, *, code: str, domain: str) -> Item:
         code=code,
         tier=lane(ticket.urgency.tier, ticket.flags),
         opened=events.opening(type=events.ACCEPTED, source=source, time=ticket.received_at),
-        doc=document[len(head) : -2],
+        doc=document[len(head) : -len(tail)] + b',"related":[' + related,
+        rest=b'],"notes":[' + notes,
         stranger=b"," + note if ticket.notes else note,
         followed=events.opening(type=events.FOLLOWED_UP, source=source, time=ticket.received_at),
         message=_message(ticket),
         threads=tuple(map(_one_line, inbound.threads)),
         senders=tuple(map(_one_line, inbound.senders)),
+        incidents=tuple(map(_one_line, inbound.incidents)),
     )
 
 
@@ -111,26 +117,29 @@ def alone(one: Item) -> Item:
     note = UNKNOWN_NUMBER.model_dump_json().encode()
     comma = b"," if one.stranger.startswith(b",") else b""  # whether other notes stand before it
     threads = tuple(thread for thread in one.threads if not thread.startswith(b"number:"))
-    return replace(one, doc=one.doc + comma + note, stranger=b"," + one.stranger.removeprefix(b","), threads=threads)
+    return replace(one, rest=one.rest + comma + note, stranger=b"," + one.stranger.removeprefix(b","), threads=threads)
 
 
 def _message(ticket: Ticket) -> bytes:
     """The part of a `followed_up` event's data that this submission alone decides (normalizer.events.FollowedUp)."""
     turn = Turn(speaker=Speaker.CITIZEN, text=ticket.text, start=ticket.received_at)
-    attachments = b",".join(a.model_dump_json().encode() for a in ticket.attachments)
-    notes = b",".join(n.model_dump_json().encode() for n in ticket.notes)
     head = b',"submission_id":"%s","channel":"%s","received_at":"%s","turn":%s,"attachments":[%s],"notes":[%s]' % (
         ticket.ticket_id.encode(),
         ticket.channel.encode(),
         events.rfc3339(ticket.received_at).encode(),
         turn.model_dump_json().encode(),
-        attachments,
-        notes,
+        _joined(ticket.attachments),
+        _joined(ticket.notes),
     )
     return head + b',"urgency":%s,"flags":%s' % (
         ticket.urgency.model_dump_json().encode(),
         json.dumps([flag.value for flag in ticket.flags]).encode(),
     )
+
+
+def _joined(models: Sequence[Model]) -> bytes:
+    """What stands between the brackets of their list."""
+    return b",".join(model.model_dump_json().encode() for model in models)
 
 
 def _one_line(key: str) -> bytes:

@@ -17,12 +17,15 @@ from normalizer import events
 from normalizer.life import State
 from normalizer.ticket import Undelivered
 from workers import keys
+from workers.dead import DeadEntry
 from workers.ending import ENDINGS
 from workers.life import Life, moved
 from workers.notices import RECEIPT
 from workers.store import STEP_KEYS, Step
 
 FAILED: Final = "failed"
+UNIT: Final = "unit:"
+"""How the name of a unit's errand begins (workers/passing.py): what stands under `sent:` then is no notice."""
 
 
 class Returns:
@@ -49,9 +52,38 @@ class Returns:
             version, state, sent, lead, co, cc = (one.decode() if one else "" for one in fields)
             if not version or not sent:
                 return "missing"
+            if sent.startswith(UNIT):
+                return self._failed_at_unit(ticket_id, sent, report, at)
             life = Life(State(state), lead or None, tuple(co.split()), tuple(cc.split()))
             made = _step(ticket_id, sent, channel, report, at, life=life, ended=self._ended(ticket_id))
             outcome = self._try(ticket_id, int(version), made)
+            if outcome != "moved":
+                return outcome
+
+    def _failed_at_unit(self, ticket_id: str, sent: str, report: Undelivered, at: datetime) -> str:
+        """What brought a unit its ticket: a failed delivery, listed among the dead before the ticket says so. Once for
+        each sending; replayed, it is sent again, and may fail again."""
+        destination, _, of = sent.partition(" ")
+        unit = destination.removeprefix(UNIT)
+        while True:
+            names = ("version", f"passed:{unit}", f"dead:{destination}")
+            version, passed, dead = cast("list[bytes | None]", self._client.hmget(keys.ticket(ticket_id), names))
+            if dead or int(passed or 0) < int(of):
+                return "repeated"
+            entry = DeadEntry(
+                id=f"{ticket_id}:{destination}",
+                kind="delivery",
+                ticket_id=ticket_id,
+                number=report.number,
+                destination=destination,
+                event_id=f"{ticket_id}.{of}.{unit}",
+                reason=report.reason,
+                attempts=1,
+                at=events.rfc3339(at),
+            )
+            self._client.hset(keys.DEAD, entry.id, entry.document)
+            made = _given_up(entry, report.reference, int(version or 0), int(of), at)
+            outcome = self._try(ticket_id, int(version or 0), made)
             if outcome != "moved":
                 return outcome
 
@@ -102,4 +134,21 @@ def _step(
             f"next:reply:{operation}": 0,
         },
         indexes=moved(ticket_id, life, replace(life, state=State(state)), at) if state else (),
+    )
+
+
+def _given_up(entry: DeadEntry, reference: str, version: int, of: int, at: datetime) -> Step:
+    """`delivery_failed`; the unit has not heard of it, nor of what came after."""
+    unit = entry.destination.removeprefix(UNIT)
+    return Step(
+        operation=f"returned:{reference}:{version}",
+        type=events.FAILED,
+        at=at,
+        data={
+            "destination": entry.destination,
+            "event_id": entry.event_id,
+            "at": entry.at,
+            "detail": entry.reason,
+        },
+        fields={f"dead:{entry.destination}": entry.reason, f"passed:{unit}": of - 1, f"returned:{unit}": version},
     )

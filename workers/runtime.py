@@ -16,6 +16,7 @@ from workers.alike import Alike
 from workers.blobs import Blobs
 from workers.dead import Dead
 from workers.destinations.contract import Destination
+from workers.meter import Meter
 from workers.quota import Quota
 from workers.region import Region
 from workers.store import Store
@@ -47,6 +48,7 @@ class Runtime:
     units: Mapping[str, Destination]
     replying: Callable[[str], Replying | None]
     quota: Quota
+    meter: Meter
     site: Site
     region: Region
     alarms: Alarms

@@ -74,16 +74,18 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A sorted set that the ticket joins with `score`, or leaves (None), in the same step."""
+    """A sorted set that the ticket joins with `score`, or leaves (None), in the same step. If it is in the sorted set
+    `like` already, it joins with the score it has there."""
 
     key: str
     member: str
     score: float | None
+    like: str = ""
 
     @property
-    def arguments(self) -> tuple[str, str, str]:
+    def arguments(self) -> tuple[str, str, str, str]:
         """As the `step` script takes them."""
-        return self.key, self.member, "" if self.score is None else repr(self.score)
+        return self.key, self.member, "" if self.score is None else repr(self.score), self.like
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ May not show or say anything of a ticket that is not the unit's: for the unit th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from normalizer.errors import Fault, Rejected
 from normalizer.life import StepName
@@ -46,36 +46,24 @@ class UnitSide:
 
     async def page(self, unit: str, *, start: int, count: int, states: Collection[str] = ()) -> Page:
         """The unit's open tickets, those it had first at the head; only those in one of `states`, if given."""
+        portions = [keys.of_unit_in(unit, part, state) for state in states for part in keys.PARTS]
+        waiting = WaitingList(self.store.client, keys.of_unit(unit), portions or None)
+
+        def still(record: Record) -> bool:
+            return unit in Life.of(record).units and (not states or record.state in states)
+
         row = waiting_rows.for_a_unit(unit)
-        waiting = self._list(unit)
-        return await waiting_rows.page(
-            self.store, waiting, self._now(), start=start, count=count, row=row, states=states
-        )
+        return await waiting_rows.page(self.store, waiting, self._now(), start=start, count=count, row=row, still=still)
 
     async def lease(
         self, unit: str, holder: str, *, seconds: float, count: int, states: Collection[str]
     ) -> list[Record]:
         """Up to `count` tickets in one of `states` that the unit leads and no other program of it holds."""
-        waiting = self._list(unit)
-        leased: list[str] = []
-        start = 0
-        while len(leased) < count and (entries := await waiting.entries(self._now(), start=start)):
-            start += len(entries)
-            free = [entry.id for entry in entries if entry.holder in (None, holder)]
-            if wanted := await self._led(free, unit, states):
-                rest = count - len(leased)
-                leased += await waiting.lease(holder, self._now(), seconds=seconds, count=rest, only=wanted)
+        led = [keys.of_unit_in(unit, keys.LEADS, state) for state in states]
+        waiting = WaitingList(self.store.client, keys.of_unit(unit), led)
+        leased = await waiting.lease(holder, self._now(), seconds=seconds, count=count)
         records = [await self.store.load(id) for id in leased]
-        return [record for record in records if record is not None]
-
-    async def _led(self, ids: Sequence[str], unit: str, states: Collection[str]) -> list[str]:
-        """Those of the tickets that the unit leads and that are in one of `states`."""
-        async with self.store.client.pipeline(transaction=False) as pipe:
-            for id in ids:
-                pipe.hmget(keys.ticket(id), "lead", "state")
-            rows = cast("list[tuple[bytes | None, bytes | None]]", await pipe.execute())
-        wanted = {(unit.encode(), state.encode()) for state in states}
-        return [id for id, row in zip(ids, rows, strict=True) if tuple(row) in wanted]
+        return [record for record in records if record is not None and Life.of(record).lead == unit]
 
     async def find(self, unit: str, number: str) -> Record:
         """A ticket of the unit: it leads, helps or is informed. Raises Illegal: `missing`."""
@@ -104,7 +92,7 @@ class UnitSide:
             raise Rejected(faults[0].code, faults[0].detail, faults)
         taken = await once.take(self.store, record, word, self._now())
         if word.step in _DONE:
-            await self._list(unit).give_back(record.ticket_id)
+            await WaitingList(self.store.client, keys.of_unit(unit)).give_back(record.ticket_id)
         return taken
 
     def _impossible(self, record: Record, says: Mapping[str, object]) -> Iterator[Fault]:
@@ -113,6 +101,3 @@ class UnitSide:
             yield Fault("/until", "in_the_past", "The new limit must be still to come.")
         if isinstance(co, tuple) and Life.of(record).lead in co:
             yield Fault("/co", "not_another", "The lead cannot help itself.")
-
-    def _list(self, unit: str) -> WaitingList:
-        return WaitingList(self.store.client, keys.of_unit(unit))

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from normalizer.events import FOLLOWED_UP
 from normalizer.life import EVENT_TYPES, Role, StepName
-from normalizer.ticket import Flag, Kind, Requester, Ticket
+from normalizer.ticket import AttachmentRef, Flag, Kind, Requester, Ticket
 from workers.life import Life
 from workers.store import Record
 
@@ -36,7 +36,7 @@ def of_ticket(record: Record, *, unit: str | None, personal: bool) -> dict[str, 
     view = {
         "ticket": (ticket if shown else hidden(ticket)).model_dump(mode="json"),
         "life": {"state": life.state, "lead": life.lead, "co": list(life.co), "cc": list(life.cc)},
-        "history": list(_history(record, unit)),
+        "history": [step if shown else _without_files(step) for step in _history(record, unit)],
     }
     return view if shown else blotted(view, ticket.requester)
 
@@ -58,14 +58,24 @@ def may_know_requester(ticket: Ticket, life: Life, unit: str) -> bool:
 
 def hidden(ticket: Ticket) -> Ticket:
     """The ticket without its requester: who, how to reach, from where it was sent, how that was understood, and where
-    the camera says that they stood. Of a picture only the copy without its metadata is named, of other files none."""
+    the camera says that they stood. Of a picture only the copy without its metadata is named, of other files none.
+    `sha256` is that of the copy then: it names what can be fetched."""
     asked = ticket.requester
     nobody = Requester(anonymous=asked.anonymous, confidential=asked.confidential, language=asked.language)
     source = ticket.source.model_copy(update={"id": "", "url": None, "raw": None, "verified": ()})
-    files = tuple(
-        one.model_copy(update={"blob": one.public_blob, "lat": None, "lon": None}) for one in ticket.attachments
-    )
+    files = tuple(map(_without_metadata, ticket.attachments))
     return ticket.model_copy(update={"requester": nobody, "source": source, "notes": (), "attachments": files})
+
+
+def _without_metadata(one: AttachmentRef) -> AttachmentRef:
+    sha256 = one.public_blob.rpartition("/")[2] if one.public_blob else one.sha256
+    return one.model_copy(update={"blob": one.public_blob, "sha256": sha256, "lat": None, "lon": None})
+
+
+def _without_files(step: dict[str, Any]) -> dict[str, Any]:
+    """The step with its pictures as copies, as `hidden`: no program can blot a name out of a scanned letter."""
+    files = [_without_metadata(AttachmentRef.model_validate(one)) for one in step.get("attachments") or ()]
+    return step | {"attachments": [one.model_dump(mode="json") for one in files]} if files else step
 
 
 def blotted(view: dict[str, Any], asked: Requester) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, cast
 
 from redis.asyncio import Redis
@@ -26,12 +27,17 @@ class Entry:
 
 
 class WaitingList:
-    """The list `name`. Every call raises redis.RedisError when Redis is away."""
+    """The list `name`, or only the `portions` of it: lists of their own, which share no entry but the list's leases.
 
-    def __init__(self, client: Redis, name: str) -> None:
+    Every call raises redis.RedisError when Redis is away.
+    """
+
+    def __init__(self, client: Redis, name: str, portions: Sequence[str] | None = None) -> None:
         self._client = client
         self._list, self._leases = keys.waiting(name), keys.leases(name)
+        self._lists = [keys.waiting(one) for one in ((name,) if portions is None else dict.fromkeys(portions))]
         self._lease = client.register_script(keys.script("lease"))
+        self._page = client.register_script(keys.script("page"))
 
     async def lease(
         self, holder: str, now: datetime, *, seconds: float, count: int = 1, only: Sequence[str] = ()
@@ -40,7 +46,8 @@ class WaitingList:
         for it anew. A lease ends by itself after `seconds`."""
         until = now + timedelta(seconds=seconds)
         arguments: list[str | float] = [holder, now.timestamp(), until.timestamp(), count, *only]
-        found = await cast(Awaitable[list[bytes]], self._lease(keys=[self._list, self._leases], args=arguments))
+        names = [self._leases, self._list, *self._lists]
+        found = await cast(Awaitable[list[bytes]], self._lease(keys=names, args=arguments))
         return [entry.decode() for entry in found]
 
     async def holder(self, entry: str, now: datetime) -> str | None:
@@ -55,8 +62,9 @@ class WaitingList:
 
     async def entries(self, now: datetime, *, start: int = 0, count: int = 100) -> list[Entry]:
         """A page of the list, the oldest first."""
-        found_rows = await self._client.zrange(self._list, start, start + count - 1, withscores=True)
-        rows = cast("list[tuple[bytes, float]]", found_rows)
+        skip, *each = await cast(Awaitable[list[Any]], self._page(keys=self._lists, args=[start, count]))
+        of_all = ((id, float(since)) for rows in each for id, since in zip(rows[::2], rows[1::2], strict=True))
+        rows = sorted(of_all, key=itemgetter(1))[skip : skip + count]
         if not rows:
             return []
         held = await cast(Awaitable[list[Any]], self._client.hmget(self._leases, [id for id, _ in rows]))
@@ -69,7 +77,10 @@ class WaitingList:
 
     async def count(self) -> int:
         """How many wait."""
-        return int(await self._client.zcard(self._list))
+        async with self._client.pipeline(transaction=True) as pipe:
+            for name in self._lists:
+                pipe.zcard(name)
+            return sum(await pipe.execute())
 
 
 def _held(lease: bytes | None) -> tuple[str | None, float | None]:

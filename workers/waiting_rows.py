@@ -5,7 +5,7 @@ May not change a list.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -24,7 +24,7 @@ _ASKS: Final = frozenset(EVENT_TYPES[step] for step in (StepName.TRIAGE, StepNam
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`next`: where the following page starts, None at the end. `total`: of the whole list, whatever was asked for."""
+    """`next`: where the following page starts, None at the end. `total`: of all pages."""
 
     rows: list[dict[str, Any]]
     total: int
@@ -39,14 +39,14 @@ async def page(
     start: int,
     count: int,
     row: Callable[[Record, Entry], dict[str, Any]],
-    states: Collection[str] = (),
+    still: Callable[[Record], bool] = lambda _: True,
 ) -> Page:
-    """`count` entries from `start` on (of which those in another state than `states` are left out)."""
+    """`count` entries from `start` on. Left out is what is not `still` wanted: it went elsewhere meanwhile."""
     entries = await waiting.entries(now, start=start, count=count)
     rows = []
     for entry in entries:
         record = await store.load(entry.id)
-        if record is not None and (not states or record.state in states):
+        if record is not None and still(record):
             rows.append(row(record, entry))
     total = await waiting.count()
     return Page(rows, total, start + count if start + count < total else None)

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from channels.contract import Delivery, Host, Reply
 from channels.email.compose import compose
 from channels.email.config import EmailConfig
+from channels.email.enclosures import room
 from channels.email.imap import Poller
 from channels.email.parse import CHANNEL, Site, parse
 from channels.email.recipient import Unwritable, is_own
@@ -39,6 +40,7 @@ class Email:
         # Absent offline and before the first start: then nothing was ever signed with it.
         self._site = Site((*config.accepted, f"{POSTMASTER}@{config.domain}"), self._secret())
         self._relay = Relay(config) if config.relay is not None else None
+        self.files_max = room(config.files_max_bytes) if self._relay is not None else 0
 
     def parse(self, raw: Raw) -> Inbound:
         """Pure. Raises Rejected with the reason."""

@@ -1,6 +1,6 @@
 """What is told to a citizen into the bytes of a mail: fields that carry the ticket, the text, and the same as HTML.
 
-Pure. May not repeat a word of the citizen's, and no value may end a field or begin another.
+Pure. May not put a word of the citizen's into a field, and no value may end a field or begin another.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final
 
 from pydantic import Field
 
@@ -23,6 +23,7 @@ from channels.contract import Reply
 from channels.email import threads
 from channels.email.charsets import clean
 from channels.email.digest import message_id_of
+from channels.email.enclosures import mixed
 from channels.email.recipient import Unwritable, spelled
 from channels.email.rules import Data, load
 from normalizer.ticket import ReplyAddress
@@ -49,6 +50,7 @@ class _Subjects(Data):
     answer: str = Field(min_length=1)
     visit: str = Field(min_length=1)
     alarm: str = Field(min_length=1)
+    dispatch: str = Field(min_length=1)
 
 
 class _Book(Data):
@@ -57,15 +59,20 @@ class _Book(Data):
 
 _SUBJECTS: Final = load("replies", _Book).subject
 _BY_PRIMARY: Final = {tag.partition("-")[0]: subjects for tag, subjects in _SUBJECTS.items()}
-_AUTO_SUBMITTED: Final[Mapping[Literal["receipt", "notice", "answer", "visit", "alarm"], str]] = MappingProxyType(
+_AUTO_SUBMITTED: Final[Mapping[str, str]] = MappingProxyType(
     {
         "receipt": "auto-replied",
         "notice": "auto-generated",
         "visit": "auto-generated",
         "alarm": "auto-generated",
+        "dispatch": "auto-generated",
     }
 )
 """RFC 3834 section 5; an answer was written by a person."""
+_BOUNCES: Final = frozenset({"answer", "dispatch"})
+"""Of these we must hear that they did not arrive: nobody else would notice."""
+_SUPPRESSED: Final[Mapping[str, str]] = MappingProxyType({"dispatch": "DR, RN, NRN, OOF, AutoReply"})
+"""Of X-Auto-Response-Suppress ([MS-OXCMAIL] 2.1.3.2.20): "All" would hold back the report of a failure too."""
 _NUMBER: Final = re.compile(rf"[0-9]{{16,{threads.NUMBER_MAX}}}")
 _TAG: Final = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}")
 _LINK: Final = re.compile(r"https?://[!#-&(-;=?-~]+")
@@ -80,8 +87,8 @@ def compose(to: ReplyAddress, message: Reply, *, mailbox: str, name: str | None,
     """The mail that says `message` to `to`, from `mailbox` (with the display name `name`), dated `at`.
 
     Its Message-ID is the same for every try, and its Reply-To and subject bring an answer back to the ticket. What a
-    program sends has the null sender, so that nothing ever answers it (RFC 3834 section 3.3); a person's answer has
-    the signed address, so that a bounce tells us that it did not arrive.
+    program sends has the null sender, so that nothing ever answers it (RFC 3834 section 3.3); a person's answer, and
+    what brings a unit its ticket, has the signed address, so that a bounce tells us that it did not arrive.
 
     Raises:
         Unwritable: `bad_address`, `bad_number`: it cannot be written, now or later.
@@ -89,7 +96,9 @@ def compose(to: ReplyAddress, message: Reply, *, mailbox: str, name: str | None,
     if not _NUMBER.fullmatch(message.number):
         raise Unwritable("bad_number")
     recipient, sender = spelled(to.address), spelled(mailbox)
-    signed = spelled(threads.reply_address(mailbox, message.number, secret))
+    address = threads.unit_address if message.purpose == "dispatch" else threads.reply_address
+    signed = spelled(address(mailbox, message.number, secret))
+    token = threads.operation_token(message.operation)
     message_id = threads.message_id(message.number, message.operation, sender.rpartition("@")[2], secret)
     head = [
         _field("From", _from(sender, _shown(name or ""))),
@@ -104,9 +113,9 @@ def compose(to: ReplyAddress, message: Reply, *, mailbox: str, name: str | None,
         _field("MIME-Version", "1.0"),
     ]
     return Letter(
-        envelope_from="" if message.purpose in _AUTO_SUBMITTED else signed,
+        envelope_from=signed if message.purpose in _BOUNCES else "",
         envelope_to=recipient,
-        content="".join([*head, *_body(message, threads.operation_token(message.operation))]).encode(),
+        content="".join([*head, *mixed(_body(message, token), message.attachments, token)]).encode(),
         message_id=threads.reference_of(message_id),
         needs_smtputf8=not (recipient.isascii() and sender.isascii()),
     )
@@ -130,7 +139,8 @@ def _thread(message: Reply) -> list[str]:
 
 def _marks(message: Reply) -> list[str]:
     kind = _AUTO_SUBMITTED.get(message.purpose)
-    return [_field("Auto-Submitted", kind), _field("X-Auto-Response-Suppress", "All")] if kind else []
+    suppressed = _SUPPRESSED.get(message.purpose, "All")
+    return [_field("Auto-Submitted", kind), _field("X-Auto-Response-Suppress", suppressed)] if kind else []
 
 
 def _subject(message: Reply) -> str:
@@ -142,6 +152,7 @@ def _subject(message: Reply) -> str:
         "answer": subjects.answer,
         "visit": subjects.visit,
         "alarm": subjects.alarm,
+        "dispatch": subjects.dispatch,
     }[message.purpose]
     subject = f"{words} {threads.subject_tag(message.number)}"
     return subject if subject.isascii() else _encoded(subject, "Subject")

@@ -159,6 +159,9 @@ class EmailConfig(_Block):
     relay_user: str | None = Field(default=None, pattern=r"^[^\x00-\x1f\x7f]+$", description="The account there")
     relay_password_file: Path | None = Field(default=None, description="With relay_user; read again at each connection")
     relay_timeout: float = Field(default=30, gt=0, le=600, description="How long each of its answers may take")
+    files_max_bytes: ByteSize = Field(
+        default=ByteSize(10 * MIB), ge=0, description="Files of one answer, as sent; others stay on the progress page"
+    )
     from_name: str | None = Field(
         default=None, pattern=r"^[^\x00-\x1f\x7f]+$", max_length=100, description="Display name of what we send"
     )

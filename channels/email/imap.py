@@ -288,7 +288,11 @@ class Visit:
             await self._mark(session, uids, keyword)
         else:
             self._cursor.pass_by(uids)
-            await self._host.save_cursor(self._cursor.text)
+            try:
+                await self._host.save_cursor(self._cursor.text)
+            except TryAgain as error:
+                self._cursor = None  # another gateway takes this mailbox's mail now
+                raise Deferred(error.after) from None
 
     async def _mark(self, session: Session, uids: Collection[int], keyword: str) -> None:
         if not uids:

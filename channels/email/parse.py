@@ -14,7 +14,7 @@ from channels.email.digest import source_id
 from channels.email.dsn import read_report
 from channels.email.message import Mail, read
 from channels.email.quotes import Trimmed, trim
-from channels.email.threads import reference_of, senders_of, sent_by_us, threads_of
+from channels.email.threads import number_in_unit_address, reference_of, senders_of, sent_by_us, threads_of
 from normalizer.errors import Rejected
 from normalizer.ticket import (
     Attachment,
@@ -26,9 +26,11 @@ from normalizer.ticket import (
     Requester,
     SetAside,
     Undelivered,
+    UnitWord,
 )
 
 CHANNEL: Final = "email"
+UNIT_WORD: Final = "unit_word"
 SUBJECT_MAX: Final = 300
 NOTHING: Final = frozenset({"not_a_mail", "empty_mail"})
 """Codes of `read` that say that nobody said anything."""
@@ -44,8 +46,9 @@ class Site:
 
 
 def parse(raw: Raw, site: Site) -> Inbound:
-    """What the writer of the mail said. A report or an answer about our own mail is set aside, with its reason; so is
-    what is no mail or has nothing in it: it is kept and listed, and there is nothing to put right.
+    """What the writer of the mail said. A report or an answer about our own mail is set aside, with its reason; so are
+    a unit's words, which are no citizen's, and what is no mail or has nothing in it: it is kept and listed, and there
+    is nothing to put right.
 
     Raises:
         Rejected: `too_large` or `too_many_parts`.
@@ -65,6 +68,8 @@ def parse(raw: Raw, site: Site) -> Inbound:
         text=mail.text,
     )
     trimmed = trim(mail.text)
+    if (number := _number_for_units(mail, site)) is not None:
+        return _of_unit(raw, mail, site, number=number, writer=writer, automatic=automatic, trimmed=trimmed)
     aside = _aside(automatic)
     joins = aside is None or (automatic is not None and automatic.kind is Kind.AUTO_REPLY)
     return Inbound(
@@ -80,6 +85,42 @@ def parse(raw: Raw, site: Site) -> Inbound:
         notes=(*mail.notes, *_notes(trimmed, automatic)),
         set_aside=aside,
         undelivered=_undelivered(raw, site) if automatic is not None and automatic.kind is Kind.BOUNCE else None,
+    )
+
+
+def _number_for_units(mail: Mail, site: Site) -> str | None:
+    """The ticket of the first unit's address among the recipients; those of the envelope are the surest."""
+    if site.secret is None:
+        return None
+    named = (*mail.envelope_to, *(one.address for one in (*mail.to, *mail.cc) if one.address))
+    numbers = (number_in_unit_address(address, site.addresses, site.secret) for address in named)
+    return next((number for number in numbers if number is not None), None)
+
+
+def _of_unit(
+    raw: Raw,
+    mail: Mail,
+    site: Site,
+    *,
+    number: str,
+    writer: str | None,
+    automatic: Automatic | None,
+    trimmed: Trimmed,
+) -> Inbound:
+    """What came to an address that only units have: their word, a report about our mail, or a program's answer, which
+    is no step. None of it opens a ticket or joins one as a citizen's message."""
+    by_machine = automatic is not None and automatic.is_machine
+    aside = SetAside(code=UNIT_WORD, detail="An answer to the mail that brought a unit its ticket.")
+    return Inbound(
+        text=trimmed.text,
+        digest=_digest(raw),
+        title=mail.subject[:SUBJECT_MAX] or None,
+        attachments=() if by_machine else _files(mail),
+        verified=marks.decode(raw.meta.get(marks.META)),
+        notes=(*mail.notes, *_notes(trimmed, automatic)),
+        set_aside=SetAside(code=str(automatic.kind), detail=automatic.because) if automatic and by_machine else aside,
+        undelivered=_undelivered(raw, site) if automatic is not None and automatic.kind is Kind.BOUNCE else None,
+        unit_word=None if by_machine else UnitWord(number=number, sender=writer or "", text=trimmed.text),
     )
 
 

@@ -29,6 +29,8 @@ SOON: Final = 60.0
 """Seconds to wait after a connection that failed."""
 LATER: Final = 300.0
 """Seconds to wait when the server said "not now" (greylisting), and when the operator has something to repair."""
+SLOWEST: Final = 256 * 1024
+"""Bytes a second that a line to the relay carries at least: a mail with files may take so much longer."""
 GOODBYE: Final = 5.0
 """Seconds for QUIT: the mail is out of our hands by then."""
 
@@ -107,7 +109,8 @@ class Relay:
         if not 250 <= answer.code <= 252:
             return _refused(answer)
         try:
-            await client.data(letter.content)
+            # The answer behind the last dot comes when everything was sent: with files that takes longer.
+            await client.data(letter.content, timeout=self._config.relay_timeout + len(letter.content) / SLOWEST)
         except SMTPResponseException as error:
             return _refused(SMTPResponse(error.code, error.message))
         return Delivery(outcome="sent", reference=letter.message_id)

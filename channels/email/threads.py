@@ -37,10 +37,20 @@ def reply_address(mailbox: str, number: str, secret: bytes) -> str:
     Raises:
         ValueError: `mailbox` is no address, or its local part leaves no room (64 octets in all).
     """
+    return _signed("reply", mailbox, number, secret)
+
+
+def unit_address(mailbox: str, number: str, secret: bytes) -> str:
+    """The same for what a unit answers to the mail that brought it a ticket. Its mac is of another purpose: no
+    citizen's address makes a unit's word, and no unit's address a citizen's message. Raises as `reply_address`."""
+    return _signed("unit", mailbox, number, secret)
+
+
+def _signed(purpose: str, mailbox: str, number: str, secret: bytes) -> str:
     local, at, domain = mailbox.strip().lower().rpartition("@")
     if not at or not local or not domain:
         raise ValueError("a mailbox is local@domain")
-    signed = f"{local}+{number}.{_mac('reply', number, f'{local}@{domain}', secret)}"
+    signed = f"{local}+{number}.{_mac(purpose, number, f'{local}@{domain}', secret)}"
     if len(signed.encode()) > _LOCAL_MAX:
         raise ValueError(
             f"the local part of the mailbox is too long for a signed address ({len(signed)} > {_LOCAL_MAX})"
@@ -50,13 +60,22 @@ def reply_address(mailbox: str, number: str, secret: bytes) -> str:
 
 def number_in_address(address: str, mailboxes: Collection[str], secret: bytes) -> str | None:
     """The ticket number in a reply address that we signed for one of our mailboxes; None for any other address."""
+    return _number("reply", address, mailboxes, secret)
+
+
+def number_in_unit_address(address: str, mailboxes: Collection[str], secret: bytes) -> str | None:
+    """The same for an address under which a unit answers."""
+    return _number("unit", address, mailboxes, secret)
+
+
+def _number(purpose: str, address: str, mailboxes: Collection[str], secret: bytes) -> str | None:
     local, _, domain = address.strip().strip("<>").lower().rpartition("@")
     base, _, token = local.partition("+")
     found = _REPLY.fullmatch(token)
     mailbox = f"{base}@{domain}"
     if found is None or mailbox not in {own.strip().lower() for own in mailboxes}:
         return None
-    return found[1] if _same(found[2], _mac("reply", found[1], mailbox, secret)) else None
+    return found[1] if _same(found[2], _mac(purpose, found[1], mailbox, secret)) else None
 
 
 def message_id(number: str, operation: str, domain: str, secret: bytes) -> str:

@@ -12,11 +12,13 @@ group = typer.Typer(help="The configuration.", no_args_is_help=True)
 @group.command()
 def check(config: ConfigFile = None, data_dir: DataDir = None) -> None:
     """Every fault, with the path of its key, and every fault of the region's files; exit 78 when there is one."""
+    from gateway import reach
     from gateway.registry import Registry
 
     with explained():
         chosen = settings(config, data_dir)
         Registry().configured(chosen)
+        reach.check(chosen)
         chosen.region()
     typer.echo("ok")
 

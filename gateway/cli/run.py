@@ -59,9 +59,11 @@ def _smtp(config: Config) -> list[str]:
 
 def _refuse_unfit_channels(config: Config) -> None:
     """Raises ConfigError: a child that fails at it would be restarted for ever."""
+    from gateway import reach
     from gateway.registry import Registry
 
     Registry().configured(config)
+    reach.check(config)
 
 
 def _refuse_unfit_data(config: Config) -> None:

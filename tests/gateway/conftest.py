@@ -28,7 +28,7 @@ from gateway.limits import Buckets
 from gateway.listener import Listener, bind
 from gateway.routes import Routes
 from normalizer import identity, normalize
-from normalizer.ticket import Inbound, Raw
+from normalizer.ticket import AttachmentRef, Inbound, Raw
 from workers.connect import RedisConfig, connect_async
 from workers.queue import TicketQueue, item
 from workers.store import Store
@@ -174,11 +174,19 @@ class FarSide:
     queue: TicketQueue
     secret: bytes = SECRET
 
-    def enqueue(self, source_id: str, sequence: int, *, text: str = "路灯坏了", **inbound: Any) -> Queued:
+    def enqueue(
+        self,
+        source_id: str,
+        sequence: int,
+        *,
+        text: str = "路灯坏了",
+        attachments: tuple[AttachmentRef, ...] = (),
+        **inbound: Any,
+    ) -> Queued:
         """One submission by way of the pump's own pieces; `inbound`: requester, threads, senders."""
         raw = Raw(channel="web", source_id=source_id, received_at=RECEIVED, body=text.encode())
         said = Inbound(text=text, digest=identity.content_digest(raw.body), **inbound)
-        ticket = normalize(raw, said, number=identity.number(RECEIVED.date(), 0, sequence))
+        ticket = normalize(raw, said, number=identity.number(RECEIVED.date(), 0, sequence), attachments=attachments)
         code = identity.receipt_code(ticket.ticket_id, SECRET)
         self.queue.enqueue([item(ticket, said, code=code, domain="hotline.example")])
         return Queued(ticket.ticket_id, ticket.number, code)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import itertools
 import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import ExifTags, Image
 
 from gateway.auth import new_token
 from gateway.config import Config
 from gateway.node import Node, NodeHost
 from normalizer.life import Actor, Role, StepName
-from normalizer.ticket import Handle, ReplyAddress, Requester
+from normalizer.ticket import Attachment, AttachmentRef, Handle, ReplyAddress, Requester
 from tests.gateway.conftest import RECEIVED, FarSide, Queued
 from tests.gateway.town import write_town
 from workers.life import Lives
@@ -33,6 +35,18 @@ CITIZEN = Requester(
 )
 PERSONAL = (NAME, PHONE, "139 1111 2222", EMAIL, "u10086x", "卧龙")
 TEXT = f"我叫{NAME}，电话 139 1111 2222，城北柳树街的路灯坏了三天了。"
+
+
+def _photo() -> bytes:
+    """A picture whose camera says where it was taken."""
+    exif, out = Image.Exif(), io.BytesIO()
+    exif[ExifTags.IFD.GPSInfo] = {1: "N", 2: (39.0, 54.0, 0.0), 3: "E", 4: (116.0, 24.0, 0.0)}
+    Image.new("RGB", (8, 8), "white").save(out, "JPEG", exif=exif)
+    return out.getvalue()
+
+
+PHOTO = Attachment(name=f"{NAME}家门口.jpg", content=_photo())
+PAPER = Attachment(name="诉求书.pdf", content=f"%PDF-1.7 {NAME}".encode())
 
 LEAD, HELPER, CC, FOREIGN = "north_lamp", "police", "willow", "water"
 TOKENS: dict[str, dict[str, Any]] = {
@@ -98,12 +112,14 @@ class Api:
     client: Any
     far_side: FarSide
     bearers: dict[str, str]
+    files: tuple[AttachmentRef, ...]
+    """Of every ticket: PHOTO and PAPER."""
     count: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     async def ticket(self, stage: str, **inbound: Any) -> Queued:
         """A fresh one, brought as far as `stage`."""
         n = next(self.count)
-        made = self.far_side.enqueue(f"one-{n}", n, text=TEXT, requester=CITIZEN, **inbound)
+        made = self.far_side.enqueue(f"one-{n}", n, text=TEXT, requester=CITIZEN, attachments=self.files, **inbound)
         lives, at = Lives(self.far_side.store), RECEIVED + timedelta(seconds=n)
         if stage == "triage":
             await lives.take(made.ticket_id, StepName.TRIAGE, CATALOGUE, at, operation="t", says=WHY)
@@ -119,11 +135,11 @@ class Api:
         headers = {"Idempotency-Key": key}
         if kind in self.bearers:
             headers["Authorization"] = self.bearers[kind]
-        path = re.sub(r"\{name\}", "x", row.path)
+        path = re.sub(r"\{name\}", "x", row.path).replace("{sha256}", (self.files[0].public_blob or "")[-64:])
         path = re.sub(r"\{[a-z]+\}", number, path)
         kwargs = {} if row.body is None else {"json": row.body}
         async with self.client.request(row.method, path, headers=headers, **kwargs) as answer:
-            return answer.status, await answer.text()
+            return answer.status, (await answer.read()).decode("utf-8", "replace")
 
     async def do(self, kind: str, method: str, path: str, body: dict[str, Any] | None = None, key: str = "k") -> Any:
         status, text = await self.ask(kind, Row(method, path, body=body), "", key)
@@ -151,7 +167,9 @@ async def api(serve: Callable[..., Awaitable[Any]], far_side: FarSide, valkey: A
     }
     bearers["wrong"] = f"Bearer jiesu.aaaaaaaa.{'x' * 43}"
     running_server = await serve(node.routes, burst=10_000)
-    yield Api(node, running_server.client, far_side, bearers)
+    today = datetime.now(UTC).date()
+    files = tuple(node.blobs.keep(one, today) for one in (PHOTO, PAPER))
+    yield Api(node, running_server.client, far_side, bearers, files)
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.gateway.people import Api, api
+from tests.gateway.people import PAPER, PHOTO, Api, api
 
 __all__ = ["api"]
 
@@ -33,6 +33,8 @@ async def test_a_unit_goes_from_its_list_to_the_answer(api: Api, tmp_path: Path)
     )
     out, err = await asyncio.wait_for(shell.communicate(), 60)
     assert shell.returncode == 0, out.decode() + err.decode()
+    saved = {file.read_bytes() for file in tmp_path.iterdir() if file.is_file()}
+    assert {PHOTO.content, PAPER.content} <= saved
     record = await api.far_side.store.find(ticket.number)
     assert record is not None
     assert [event["type"].split(".")[3] for event in record.events()] == [

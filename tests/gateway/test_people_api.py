@@ -88,9 +88,11 @@ async def test_a_unit_pages_filters_and_leases_its_own_list(api: Api) -> None:
     signed = (await api.ticket("signed")).number
     _, page = await api.do("lead", "GET", f"{MINE}/tickets?limit=2")
     assert ([row["number"] for row in page["tickets"]], page["total"], page["next"]) == (new[:2], 4, 2)
-    _, rest = await api.do("lead", "GET", f"{MINE}/tickets?limit=2&start=2&state=signed")
-    assert ([row["number"] for row in rest["tickets"]], rest["next"]) == ([signed], None)
-    assert rest["tickets"][0]["part"] == "lead"
+    _, rest = await api.do("lead", "GET", f"{MINE}/tickets?limit=2&start=2")
+    assert ([row["number"] for row in rest["tickets"]], rest["total"], rest["next"]) == ([new[2], signed], 4, None)
+    _, some = await api.do("lead", "GET", f"{MINE}/tickets?limit=2&state=signed&state=replied")
+    assert ([row["number"] for row in some["tickets"]], some["total"], some["next"]) == ([signed], 1, None)
+    assert some["tickets"][0]["part"] == "lead"
     assert (await api.do("lead", "GET", f"{MINE}/tickets?state=closed&limit=0"))[0] == 422
     _, first = await api.do("lead", "POST", f"{MINE}/leases", {"count": 2})
     assert [one["ticket"]["number"] for one in first["tickets"]] == new[:2], "new work, not what was signed"

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -17,14 +18,17 @@ import pytest
 
 from channels.fake_host import FakeHost
 from channels.web import Web, WebConfig
+from gateway.files_api import Files
 from gateway.limits import Guesses
 from gateway.progress import PASS_SECONDS, WORDS, Progress
 from gateway.routes import Routes
 from normalizer import identity
 from normalizer.errors import TryAgain
 from normalizer.life import Actor, Outcome, Role, State, StepName
-from normalizer.ticket import AttachmentRef, Requester
+from normalizer.ticket import Attachment, AttachmentRef, Requester
+from tests.gateway.people import PHOTO
 from tests.workers.regions import town
+from workers.blobs import Blobs
 from workers.life import Lives
 
 PHONE = "+8613800138000"
@@ -47,14 +51,22 @@ class Site:
 
 
 @pytest.fixture
-def open_site(serve: Callable[..., Any], clock: Any, far_side: Any) -> Callable[..., Any]:
+def open_site(serve: Callable[..., Any], clock: Any, far_side: Any, tmp_path: Path) -> Callable[..., Any]:
     async def start(store: Any = None) -> Site:
         host = FakeHost()
         web = Web(WebConfig())
         guesses = Guesses(5, clock=clock)
         zone = ZoneInfo("Asia/Shanghai")
         progress = Progress(
-            store or far_side.store, host.accept, web.parse, far_side.secret, guesses, zone, town(), clock=clock
+            store or far_side.store,
+            host.accept,
+            web.parse,
+            far_side.secret,
+            guesses,
+            zone,
+            town(),
+            Files(Blobs(tmp_path), 730, lambda: NOW),
+            clock=clock,
         )
         routes = Routes()
         progress.register(routes.add)
@@ -154,6 +166,7 @@ async def test_files_of_the_answer_are_named_with_their_size(open_site: Any, que
         size=34_000,
         sha256="0" * 64,
         blob="2026/01/16/" + "0" * 64,
+        public_blob="2026/01/16/" + "1" * 64,
         lat=39.9,
     )
     says = {"text": "修好了", "outcome": "resolved", "attachments": (photo,)}
@@ -169,6 +182,111 @@ async def test_files_of_the_answer_are_named_with_their_size(open_site: Any, que
         assert secret not in page
     raw = await (await site.client.post(f"/t/{queued.number}", data={"code": queued.code})).text()
     assert "<i>" not in raw
+
+
+@pytest.fixture
+async def answered(queued: Any, far_side: Any, tmp_path: Path) -> Any:
+    """The ticket with an answer of two files: its number, and their hashes as the page has them."""
+    blobs, lives = Blobs(tmp_path), Lives(far_side.store)
+    page = blobs.keep(Attachment(name="清单.html", content=b"<html>lamps"), NOW.date())
+    photo = blobs.keep(Attachment(name="修好.jpg", content=PHOTO.content), NOW.date())
+    inner = blobs.keep(Attachment(name="内部.txt", content=b"among units"), NOW.date())
+    for step, by, said in (
+        (StepName.DISPATCH, DESK, {"lead": "north_lamp", "reason": "x"}),
+        (StepName.SIGN, LEAD, {}),
+        (StepName.PROGRESS, LEAD, {"text": "在修", "attachments": (inner,)}),
+        (StepName.REPLY, LEAD, {"text": "修好了", "outcome": "resolved", "attachments": (page, photo)}),
+    ):
+        await lives.take(queued.ticket_id, step, by, NOW, operation=step, says=said)
+    return SimpleNamespace(number=queued.number, code=queued.code, page=page, photo=photo, inner=inner, blobs=blobs)
+
+
+async def saved(site: Site, number: str, sha256: str, **fields: str) -> tuple[aiohttp.ClientResponse, bytes]:
+    answer = await site.client.post(f"/t/{number}/files/{sha256}", params=EN, data=fields)
+    return answer, await answer.read()
+
+
+async def test_the_files_of_the_answer_are_saved_from_the_page_without_a_second_proof(
+    open_site: Any, answered: Any
+) -> None:
+    site = await open_site()
+    _, page = await site.post(answered.number, code=answered.code)
+    addresses = re.findall(r'action="(/t/[0-9]+/files/([0-9a-f]{64}))[?"]', page)
+    assert [sha256 for _, sha256 in addresses] == [answered.page.sha256, answered.photo.public_blob[-64:]]
+    got = [await saved(site, answered.number, one, **{"pass": hidden(page, "pass")}) for _, one in addresses]
+    assert [answer.status for answer, _ in got] == [200, 200]
+    assert got[0][1] == b"<html>lamps"
+    assert got[1][1] == answered.blobs.get(answered.photo.public_blob) != PHOTO.content, "where units stand is theirs"
+    assert [answer.headers["Content-Type"] for answer, _ in got] == ["application/octet-stream", "image/jpeg"]
+    for answer, _ in got:
+        assert answer.headers["Content-Disposition"].startswith("attachment;")
+        assert answer.headers["Content-Security-Policy"].startswith("sandbox;")
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_without_the_pass_no_file_is_given_and_none_is_told_of(
+    open_site: Any, answered: Any, far_side: Any, clock: Any
+) -> None:
+    site = await open_site()
+    _, page = await site.post(answered.number, code=answered.code)
+    token = hidden(page, "pass")
+    other = far_side.enqueue("two", 2, requester=Requester(phone=PHONE))
+    _, of_other = await site.post(other.number, code=other.code)
+    for number, fields in (
+        (answered.number, {}),
+        (answered.number, {"pass": hidden(of_other, "pass")}),
+        (answered.number, {"pass": token + "0"}),
+        (answered.number, {"code": answered.code}),
+        (UNKNOWN, {"pass": token}),
+    ):
+        answer, body = await saved(site, number, answered.page.sha256, **fields)
+        assert (answer.status, b"lamps" in body) == (422, False), fields
+        assert SAID["mistakes"]["expired"] in html.unescape(body.decode())
+    assert (await site.client.get(f"/t/{answered.number}/files/{answered.page.sha256}")).status == 405
+    clock.now += PASS_SECONDS + 1
+    answer, _ = await saved(site, answered.number, answered.page.sha256, **{"pass": token})
+    assert answer.status == 422
+
+
+async def test_only_files_of_an_answer_that_the_page_shows_are_given(
+    open_site: Any, answered: Any, far_side: Any, tmp_path: Path
+) -> None:
+    """Not what the units exchanged, not the original of a picture, not another ticket's, and not what was expired."""
+    site = await open_site()
+    _, page = await site.post(answered.number, code=answered.code)
+    proof = {"pass": hidden(page, "pass")}
+    own = Blobs(tmp_path).keep(Attachment(name="mine.txt", content=b"what a citizen sent"), NOW.date())
+    other = far_side.enqueue("two", 2, requester=Requester(phone=PHONE), attachments=(own,))
+    _, of_other = await site.post(other.number, code=other.code)
+    for number, sha256, mine in (
+        (answered.number, answered.inner.sha256, proof),
+        (answered.number, answered.photo.sha256, proof),
+        (answered.number, "..%2F..%2Fsecret", proof),
+        (answered.number, own.sha256, proof),
+        (other.number, own.sha256, {"pass": hidden(of_other, "pass")}),
+        (other.number, answered.page.sha256, {"pass": hidden(of_other, "pass")}),
+    ):
+        answer, body = await saved(site, number, sha256, **mine)
+        assert (answer.status, SAID["progress"]["no_file"] in body.decode()) == (404, True)
+    answered.blobs.path(answered.page.blob).unlink()
+    answer, body = await saved(site, answered.number, answered.page.sha256, **proof)
+    assert (answer.status, SAID["progress"]["busy"] in body.decode()) == (503, True), "not here, and not expired"
+
+
+async def test_a_file_that_retention_removed_is_said_to_be_gone(
+    open_site: Any, queued: Any, far_side: Any, tmp_path: Path
+) -> None:
+    site, old = await open_site(), Blobs(tmp_path).keep(Attachment(name="a.txt", content=b"a"), date(2020, 1, 1))
+    for step, by, said in (
+        (StepName.DISPATCH, DESK, {"lead": "north_lamp", "reason": "x"}),
+        (StepName.SIGN, LEAD, {}),
+        (StepName.REPLY, LEAD, {"text": "修好了", "outcome": "resolved", "attachments": (old,)}),
+    ):
+        await Lives(far_side.store).take(queued.ticket_id, step, by, NOW, operation=step, says=said)
+    _, page = await site.post(queued.number, code=queued.code)
+    Blobs(tmp_path).expire(date(2020, 1, 2), ())
+    answer, body = await saved(site, queued.number, old.sha256, **{"pass": hidden(page, "pass")})
+    assert (answer.status, SAID["progress"]["gone"] in body.decode()) == (410, True)
 
 
 async def test_an_answer_given_in_the_call_is_not_repeated(open_site: Any, queued: Any, far_side: Any) -> None:

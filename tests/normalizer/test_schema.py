@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from normalizer import Note, Speaker, Ticket, Turn, events, schema
-from normalizer.events import Acknowledged, Alarmed, DeliveryOutcome, FollowedUp, Notified
+from normalizer.events import Acknowledged, Alarmed, DeliveryOutcome, FollowedUp, Notified, UnitRefused
 from normalizer.life import EVENT_TYPES, Actor, LifeStep, Outcome, Role, State
 
 FOLDER = Path(__file__).parents[2] / "normalizer/schemas"
@@ -53,6 +53,7 @@ def every_event(ticket_of: Callable[..., Ticket]) -> dict[str, dict[str, Any]]:
         events.FAILED: outcome.model_copy(update={"detail": "HTTP 410"}),
         events.ALARMED: Alarmed(**STEP, reasons=("tier immediate",), person="duty", level=1, outcome="told", at=NOW),
         events.ACKNOWLEDGED: Acknowledged(**STEP, by=Actor(role=Role.OPERATOR, id="zhang"), at=NOW),
+        events.UNIT_REFUSED: UnitRefused(**STEP, unit="d110102_cg", code="wrong_state", at=NOW),
         events.NOTIFIED: Notified(
             **STEP, operation="receipt", channel="email", outcome="sent", reference="a.b", at=NOW
         ),

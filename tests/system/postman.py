@@ -32,13 +32,15 @@ class Postman:
         self._connection: smtplib.SMTP | None = None
         self.tries = 0
 
-    def deliver(self, mail: bytes, sender: str = "citizen@home.example", seconds: float = 2 * HANGS) -> str:
+    def deliver(
+        self, mail: bytes, sender: str = "citizen@home.example", seconds: float = 2 * HANGS, to: str = HOTLINE
+    ) -> str:
         """The same bytes until 250 comes; the number it names. A refusal for good would be the loss of the mail."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.tries += 1
             try:
-                status, text = self._try(mail, sender)
+                status, text = self._try(mail, sender, to)
             except (OSError, smtplib.SMTPException):
                 self.hang_up()
                 time.sleep(0.05)
@@ -64,9 +66,9 @@ class Postman:
         if connection is not None:
             connection.close()
 
-    def _try(self, mail: bytes, sender: str) -> tuple[int, bytes]:
+    def _try(self, mail: bytes, sender: str, to: str) -> tuple[int, bytes]:
         connection = self._connected()
-        for status, text in (connection.mail(sender), connection.rcpt(HOTLINE)):
+        for status, text in (connection.mail(sender), connection.rcpt(to)):
             if status != 250:
                 return status, text
         return connection.data(mail)

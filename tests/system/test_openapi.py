@@ -55,7 +55,7 @@ def ask(steady, folder: Path, *options: str, seconds: float) -> str:
         numbers = {{ values = ["{receipt["number"]}"] }}
         [[operations]]
         # What a step answers depends on what was done to the ticket before: 409 and 404 say nothing of the data.
-        include-path-regex = "/(desk|units/me)/.*[{{](number|call)[}}]/"
+        include-path-regex = "/(desk|units/me|tickets)/.*[{{](number|call|reference)[}}]/"
         warnings = false
         [auth.openapi]
         bearer = {{ bearer = "{token}" }}

@@ -110,7 +110,11 @@ class Replay:
             return {"triage"}
         if self.state is State.CLOSED:
             return set()
-        return {f"unit:{unit}" for unit in self.units} | ({"objections"} if self.state is State.OBJECTED else set())
+        return {
+            *(f"unit:{unit}" for unit in self.units),
+            *(f"unit:{unit}:{'lead' if unit == self.lead else 'other'}:{self.state}" for unit in self.units),
+            *(["objections"] if self.state is State.OBJECTED else []),
+        }
 
     def told(self, fields: Mapping[str, str]) -> bool:
         """Whether it may be closed."""

@@ -26,6 +26,7 @@ from workers.dead import Dead
 from workers.delivery import deliver
 from workers.life import Lives, Taken
 from workers.lifecycle import TABLE, Illegal
+from workers.meter import Meter
 from workers.queue import Item, TicketQueue
 from workers.quota import Quota
 from workers.returned import Returns
@@ -84,6 +85,7 @@ class World:
             units={name: far.seen_by(process) for name, far in self.units.items()},
             replying={name: way.seen_by(process) for name, way in self.ways.items() if name not in self.off}.get,
             quota=Quota(client, per_hour=3),
+            meter=Meter(client),
             site=SITE,
             region=REGION,
             alarms=Alarms(config, people),
@@ -305,22 +307,22 @@ class World:
 
     def _look(self) -> Mapping[str, set[str]]:
         """Reads every ticket and what is new on the stream; returns on which lists each ticket is."""
-        names = [keys.TRIAGE, keys.OBJECTIONS, keys.CALLS, keys.ALARMS, *(keys.of_unit(unit) for unit in UNITS)]
+        names = [key.decode().removeprefix(keys.waiting("")) for key in self.sync.keys(keys.waiting("*"))]
         with self.sync.pipeline() as pipe:
-            pipe.keys(keys.waiting("*"))
             pipe.xrange(keys.EVENTS, min=self._cursor)
             for name in names:
-                pipe.zrange(keys.waiting(name), 0, -1)
+                pipe.zrange(keys.waiting(name), 0, -1, withscores=True)
             for one in self.items:
                 pipe.hgetall(keys.ticket(one.ticket_id))
                 pipe.lrange(keys.steps(one.ticket_id), 0, -1)
-            there, entries, *rest = pipe.execute()
-        assert {key.decode() for key in there} <= {keys.waiting(name) for name in names}, "no other list"
+            entries, *rest = pipe.execute()
         for entry, fields in entries:
             self._cursor = f"({entry.decode()}"
             self._arrived(fields[b"event"])
         found: dict[str, set[str]] = defaultdict(set)
-        for name, members in zip(names, rest, strict=False):
+        since = dict(zip(names, map(dict, rest), strict=False))
+        for name, members in since.items():
+            assert members.items() <= since[":".join(name.split(":")[:2])].items(), "its place on the unit's list"
             for member in members:
                 ticket_id, _, operation = member.decode().partition(":")
                 found[ticket_id].add(f"{name}:{operation}" if operation else name)

@@ -258,6 +258,26 @@ def test_a_message_to_a_number_that_never_comes_opens_a_ticket_with_a_note(valke
     assert notes[-1].code == "unknown_number"
 
 
+def test_others_under_the_same_post_have_tickets_of_their_own_that_are_related_to_the_first(valkey, queue, make_item):
+    client, post = valkey.client(), (b"weibo:post:1",)
+    one, other, third, elsewhere = (
+        replace(make_item(name, sequence=n + 1), incidents=post) for n, name in enumerate("abcd")
+    )
+    elsewhere = replace(elsewhere, incidents=(b"weibo:post:2",))
+    assert [r.code for r in queue.enqueue([one, other])] == ["opened", "opened"]
+    half = keys.ticket(other.ticket_id)
+    client.hdel(half, "entry")
+    client.delete(keys.submission(other.ticket_id))
+    assert [r.code for r in queue.enqueue([other, third, elsewhere])] == ["completed", "opened", "opened"]
+    found = {
+        event["data"]["ticket_id"]: Ticket.model_validate(event["data"]) for event in events_of(client, keys.TICKETS)
+    }
+    assert [len(found[item.ticket_id].related) for item in (one, other, third, elsewhere)] == [0, 1, 1, 0]
+    for item in (other, third):
+        [link] = found[item.ticket_id].related
+        assert (link.ticket_id, link.relation) == (one.ticket_id, "same_incident")
+
+
 def test_an_early_message_that_is_a_strangers_too_has_both_notes(valkey, queue, make_item):
     first = make_item("a", threads=("post:1",), senders=("user:1",))
     lost = make_item("b", threads=("post:1", "number:2026011500999990"), senders=("user:2",), sequence=2)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import count
 
 import pytest
 
 from channels.contract import Delivery
+from channels.reply import Allowance
+from normalizer import identity, normalize
 from normalizer.errors import TryAgain
-from normalizer.ticket import Flag, ReplyAddress, Requester
+from normalizer.ticket import Flag, Inbound, Raw, ReplyAddress, Requester
 from tests.workers.turns import NOW, Answering, Receiver, build, client
 from workers import keys
 from workers.delivery import deliver
 from workers.destinations.contract import TryLater
+from workers.queue import item
 from workers.words import WORDS
 
 __all__ = ["build", "client"]
@@ -42,6 +47,18 @@ async def test_a_ticket_whose_channel_asks_for_a_receipt_gets_one(valkey, queue,
     assert (outcome["operation"], outcome["channel"], outcome["outcome"]) == ("receipt", "email", "sent")
     assert valkey.client().zscore(keys.DUE, one.ticket_id) is None
     assert (await runtime.store.load(one.ticket_id)).fields["forwarded"] == "delivered"
+
+
+async def test_its_event_names_one_moment_however_fast_the_clock_goes(queue, make_item, build):
+    one, moments = make_item("a", requester=CITIZEN), count()
+    queue.enqueue([one])
+    runtime = replace(
+        build(Receiver("file"), channel=Answering()), now=lambda: NOW + timedelta(milliseconds=next(moments))
+    )
+    await deliver(runtime, one.ticket_id)
+    record = await runtime.store.load(one.ticket_id)
+    [told] = [event for event in record.events() if event["type"] == NOTIFIED]
+    assert told["time"] == told["data"]["at"]
 
 
 async def test_a_ticket_whose_channel_told_the_number_at_once_gets_none(queue, make_item, build):
@@ -194,3 +211,44 @@ async def test_words_that_tell_of_danger_are_answered_with_whom_to_call(queue, m
 
 def test_both_languages_say_the_same_things():
     assert WORDS["zh"]["receipt"].keys() == WORDS["en"]["receipt"].keys()
+
+
+async def test_a_channel_hears_whether_an_earlier_try_may_have_arrived(queue, make_item, build):
+    one = make_item("a", requester=CITIZEN)
+    queue.enqueue([one])
+    unsure, sent = Delivery(outcome="unknown", reason="timeout"), Delivery(outcome="sent")
+    channel = Answering([TryAgain(1, "busy"), unsure, sent])
+    for _ in range(3):
+        await deliver(
+            build(Receiver("file"), channel=channel, now=NOW + timedelta(hours=len(channel.sent))), one.ticket_id
+        )
+    assert [reply.again for _, reply in channel.sent] == [False, False, True], "after `try again` nothing had been sent"
+
+
+async def test_a_channel_hears_when_the_citizen_last_wrote_on_it(queue, make_item, build):
+    raw = Raw(channel="email", source_id="m", received_at=NOW, body=b"")
+    inbound = Inbound(text="路灯坏了", digest="d", requester=CITIZEN)
+    ticket = normalize(raw, inbound, number=identity.number(NOW.date(), 0, 9))
+    one = item(ticket, inbound, code="ABCD2345", domain="hotline.example")
+    elsewhere = make_item("b", sequence=2, threads=(f"number:{one.number}",), senders=("code:ABCD2345",))
+    queue.enqueue([one, elsewhere])
+    channel = Answering()
+    await deliver(build(Receiver("file"), channel=channel), one.ticket_id)
+    [(_, reply)] = channel.sent
+    assert reply.asked_at == NOW, "the later message came by another channel"
+
+
+async def test_where_calls_are_counted_a_receipt_is_left_out_when_they_are_nearly_spent(queue, make_item, build):
+    @dataclass
+    class Counted(Answering):
+        allowance: Allowance = field(default_factory=lambda: Allowance(calls=2, per_day=8))
+
+    channel, receiver = Counted(), Receiver("file")
+    every = [make_item(name, sequence=n + 1, requester=CITIZEN) for n, name in enumerate("ab")]
+    queue.enqueue(every)
+    runtime = build(receiver, channel=channel)
+    for one in every:
+        assert await deliver(runtime, one.ticket_id) == "settled"
+    assert len(channel.sent) == 1, "half of what may be used at once is kept for people's words"
+    [outcome] = await outcomes(runtime, every[1].ticket_id)
+    assert (outcome["outcome"], outcome["reason"]) == ("not_allowed", "allowance_spent")

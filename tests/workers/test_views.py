@@ -103,6 +103,19 @@ async def test_where_a_reporter_stood_is_hidden_and_so_are_the_files_that_tell(l
     assert PHOTO.blob in seen(record, None), "the centre's desk sees all"
 
 
+async def test_files_of_an_answer_are_hidden_in_the_history_as_they_are_in_the_ticket(lived):
+    """No program can blot a name out of a scanned letter."""
+    says = {"text": "修好了", "outcome": "resolved", "attachments": (PHOTO, PAPER)}
+    record = await lived(DISPATCHED, (StepName.SIGN, LAMP, {}), (StepName.REPLY, LAMP, says))
+    view = views.of_ticket(record, unit="willow", personal=True)
+    for shown in (view["ticket"]["attachments"], view["history"][-1]["attachments"]):
+        assert [one["blob"] for one in shown] == [PHOTO.public_blob, None]
+        assert PHOTO.public_blob.endswith(shown[0]["sha256"]), "it names what can be fetched"
+        assert PHOTO.sha256 not in json.dumps(shown)
+        assert "39.9123" not in json.dumps(shown)
+    assert PAPER.blob in seen(record, "lamp"), "who works on it has them"
+
+
 async def test_a_ticket_without_people_is_still_a_ticket(lived):
     """Whatever the citizen is called: our own words are never blotted."""
     record = await lived(DISPATCHED, text="我是web，灯坏了")

@@ -18,6 +18,7 @@ from workers.blobs import Blobs
 from workers.connect import connect_async
 from workers.dead import Dead
 from workers.destinations.contract import Delivered, Event, Outcome
+from workers.meter import Meter
 from workers.quota import Quota
 from workers.region import Region
 from workers.runtime import Runtime, Site
@@ -95,6 +96,7 @@ def builder(client, tmp_path):
             units={unit.name: unit for unit in units},
             replying={"email": channel}.get,
             quota=Quota(client, per_hour=per_hour),
+            meter=Meter(client),
             site=Site("12345", "https://hotline.example"),
             alarms=alarms,
             alike=Alike(client, alarms.config.alike),

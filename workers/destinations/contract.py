@@ -21,9 +21,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The receiver has it. `repeat`: it had it before, and dropped this one by its id."""
+    """The receiver has it. `repeat`: it had it before, and dropped this one by its id. `reference`: by which a report
+    that it did not arrive after all names it."""
 
     repeat: bool = False
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,12 +67,29 @@ local function free(item)
   return not holder or holder == item.id
 end
 
-local function link_threads(item, ticket)
+local function link(item, ticket)
+  for _, incident in ipairs(item.incidents) do
+    redis.call('SET', 'jiesu:incident:' .. incident, ticket, 'NX')
+  end
   for _, thread in ipairs(item.threads) do
     if string.sub(thread, 1, 7) ~= 'number:' then
       redis.call('SET', 'jiesu:thread:' .. thread, ticket, 'NX')
     end
   end
+end
+
+-- What several speak of: the first ticket there stays it, later ones are related to it.
+local function related(item)
+  local found, named = {}, { [item.id] = true }
+  for _, incident in ipairs(item.incidents) do
+    local first = redis.call('GET', 'jiesu:incident:' .. incident)
+    if first and not named[first] then
+      named[first] = true
+      found[#found + 1] = '{"ticket_id":"' .. first .. '","relation":"same_incident","score":null}'
+    end
+  end
+  if #found > 0 and string.sub(item.doc, -1) ~= '[' then table.insert(found, 1, '') end
+  return table.concat(found, ',')
 end
 
 -- The schedule says when; jiesu:immediate says which of it the sweeper looks at first.
@@ -88,13 +105,13 @@ end
 local function open(item, stranger)
   local key = 'jiesu:ticket:' .. item.id
   local doc = '{"schema_version":"1.0","ticket_id":"' .. item.id .. '","number":"' .. item.number .. '","version":1'
-    .. item.doc .. (stranger and item.stranger or '') .. ']}'
+    .. item.doc .. related(item) .. item.rest .. (stranger and item.stranger or '') .. ']}'
   local senders = item.senders
   senders[#senders + 1] = 'code:' .. item.code
   redis.call('HSET', key, 'doc', doc, 'number', item.number, 'code', item.code, 'state', 'received', 'version', 1,
     'tier', item.tier, 'digest', item.digest, 'senders', table.concat(senders, '\n'))
   redis.call('SET', 'jiesu:number:' .. item.number, item.id)
-  link_threads(item, item.id)
+  link(item, item.id)
   schedule(item.id, item.tier, now + item.grace)
   redis.call('SET', 'jiesu:submission:' .. item.id, item.id)
   local entry = redis.call('XADD', TICKETS, '*', 'event', item.opened .. ',"id":"' .. item.id
@@ -116,7 +133,7 @@ local function append(item, ticket)
   redis.call('HSET', key, 'version', version, 'tier', tier, 'digest:' .. item.id, item.digest, 'message', version,
     'attempts', 0, 'senders', facts[3] .. '\n' .. table.concat(item.senders, '\n') .. '\ncode:' .. item.code)
   redis.call('SET', 'jiesu:submission:' .. item.id, ticket)
-  link_threads(item, ticket)
+  link(item, ticket)
   alias(item, ticket)
   schedule(ticket, tier, now)
   redis.call('XADD', EVENTS, '*', 'event', event)
@@ -174,8 +191,8 @@ local results = {}
 for i = 1, tonumber(take()) do
   local item = {
     grace = grace, id = take(), opens = take(), digest = take(), number = take(), code = take(), tier = take(),
-    opened = take(), doc = take(), stranger = take(), followed = take(), message = take(),
-    threads = take_list(), senders = take_list(),
+    opened = take(), doc = take(), rest = take(), stranger = take(), followed = take(), message = take(),
+    threads = take_list(), senders = take_list(), incidents = take_list(),
   }
   local fine, result = pcall(put, item)
   if fine then

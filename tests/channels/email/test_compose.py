@@ -16,7 +16,7 @@ from channels.email.digest import source_id
 from channels.email.message import read_bytes
 from channels.email.parse import Site, parse
 from channels.email.recipient import Unwritable
-from channels.email.threads import message_key, reply_address, sent_by_us
+from channels.email.threads import message_key, reply_address, sent_by_us, unit_address
 from normalizer.identity import number
 from normalizer.ticket import Flag, Raw, ReplyAddress
 
@@ -90,9 +90,10 @@ def test_what_our_own_reader_makes_of_it() -> None:
         ("alarm", ["auto-generated"], ["All"], ""),
         ("visit", ["auto-generated"], ["All"], ""),
         ("answer", [], [], reply_address(HOTLINE, NUMBER, SECRET)),
+        ("dispatch", ["auto-generated"], ["DR, RN, NRN, OOF, AutoReply"], unit_address(HOTLINE, NUMBER, SECRET)),
     ],
 )
-def test_only_what_a_person_wrote_may_bounce(
+def test_only_what_a_person_wrote_and_what_brings_a_unit_its_ticket_may_bounce(
     purpose: str, submitted: list[str], suppress: list[str], sender: str
 ) -> None:
     """RFC 3834, sections 3.3 and 5."""

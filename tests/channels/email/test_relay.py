@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
@@ -19,7 +20,7 @@ from channels.email.message import read_bytes
 from channels.email.relay import Relay
 from normalizer.errors import TryAgain
 from normalizer.identity import number
-from normalizer.ticket import ReplyAddress
+from normalizer.ticket import Attachment, ReplyAddress
 from tests.channels.email.relays import CUT, HANG, PASSWORD, USER, Taking, relay_to, scripted, taking
 
 CITIZEN = "ouyang.ceshi@citizen.example"
@@ -259,3 +260,20 @@ def test_what_cannot_work_is_said_at_the_start(block: dict[str, object], fault: 
 def test_on_this_machine_a_password_needs_no_tls(host: str, tls: str) -> None:
     block = {"relay": f"{host}:25", "relay_user": "x", "relay_password_file": "x", "relay_tls": tls}
     assert Relay(EmailConfig.model_validate(block))
+
+
+class Thorough(Taking):
+    """Looks at what it got before it says that it has it."""
+
+    async def handle_DATA(self, *arguments: Any) -> str:  # noqa: N802
+        await asyncio.sleep(1.5)
+        return await super().handle_DATA(*arguments)
+
+
+async def test_a_mail_with_files_may_take_the_longer_the_larger_it_is() -> None:
+    files = (Attachment(name="a.pdf", content=b"x" * 1024 * 1024),)
+    async with taking(Thorough()) as server:
+        relay = relay_to(server.port, relay_timeout=1)
+        assert (await relay.send(letter(purpose="answer", attachments=files))).outcome == "sent"
+        with pytest.raises(TryAgain):
+            await relay.send(letter())
