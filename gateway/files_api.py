@@ -62,7 +62,7 @@ class Files:
         if not await asyncio.to_thread(path.is_file):
             if self._is_over(date.fromisoformat(file.blob[:10].replace("/", "-"))):
                 raise Expired
-            log.error("blob_missing", day=file.blob[:10])
+            log.error("blob_missing", blob=file.blob)
             raise TryAgain(RETRY_AFTER, "the file is not on this gateway")
         return web.FileResponse(path, headers=_headers(file))
 

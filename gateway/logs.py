@@ -28,13 +28,13 @@ LIBRARIES: Final = ("aiohttp", "asyncio", "rq", "redis", "concurrent", "multipro
 
 WORDS: Final = frozenset(
     """
-    after alias attempt attempts attempted batch blob bytes cause channel channels code consumer count
-    cursor db deadline delay deliveries delivered destination digest dropped due duration elapsed entry
+    after alias apart attempt attempts attempted batch blob bytes calls cause channel channels code consumer count
+    cursor days db deadline delay deliveries delivered destination digest dropped due duration elapsed entry
     error errors event_id event_type exit_code failed field fields files frames free gateway gateway_id
     group groups host id index inflight job job_id key kind lag lane last_id latency left length level
     lease limit listen logger max method min missing module moved next_at nice number offset operation
     origin outcome owner parent parked pending percent pid policy pool port problem progress queue queued received
-    rejected remaining reoffered restart_in retries retry_in role route row rows run_id runtime scope
+    reference rejected remaining reoffered restart_in retries retry_in role route row rows run_id runtime scope
     scopes script seconds sequence server set_aside shard sha256 signal site size slept socket spool
     sql_code state status step steps stream taken ticket ticket_id tickets tier timeout token_id total
     trimmed type unqueued url_host user_version uuid version waited watermark worker workers

@@ -24,15 +24,30 @@ TYPES: Final = ("application/json", "application/octet-stream", "message/rfc822"
 
 @group.command("list")
 def list_(as_json: AsJson = False, config: ConfigFile = None, data_dir: DataDir = None) -> None:
-    """What is installed, by which distribution, and whether it is on."""
+    """What is installed, by which distribution, whether it is on, and why not."""
     from gateway.registry import Registry
 
     with explained():
-        on = settings(config, data_dir).channels
-        installed = Registry().installed()
+        chosen = settings(config, data_dir)
+        registry = Registry()
+        installed = registry.installed()
+        built = registry.configured(chosen)
     for name, owner in installed.items():
-        state = "on" if name in on else "off"
-        emit({"name": name, "owner": owner, "on": name in on}) if as_json else typer.echo(f"{name}  {state}  {owner}")
+        why = _why_off(name, built.get(name))
+        if as_json:
+            emit({"name": name, "owner": owner, "on": why is None, "why": why})
+        else:
+            typer.echo(f"{name}  {'on' if why is None else 'off'}  {owner}{f'  ({why})' if why else ''}")
+
+
+def _why_off(name: str, channel: Channel | None) -> str | None:
+    from channels.account import NeedsAccount
+
+    if channel is None:
+        return f"channels.{name} is not in the configuration"
+    if isinstance(channel, NeedsAccount) and channel.lacks is not None:
+        return f"no account: channels.{name}.{channel.lacks} is missing"
+    return None
 
 
 @group.command()

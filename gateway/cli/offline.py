@@ -36,8 +36,10 @@ def normalize(
 
 
 def _documents(channel: Channel, config: Config, file: Path) -> list[dict[str, Any]]:
+    from channels.listing import Listing
+
     try:
-        found = bodies.submissions(channel.name, file)
+        found = bodies.listed(channel, file) if isinstance(channel, Listing) else bodies.submissions(channel.name, file)
     except OSError as error:
         return [_error("unreadable", error.strerror or type(error).__name__)]
     return [_document(channel, config, file, body) for body in found]
@@ -60,7 +62,8 @@ def _ticket(channel: Channel, config: Config, file: Path, body: bytes) -> dict[s
     now = datetime.now(config.zone)
     raw = Raw(
         channel=channel.name,
-        source_id="file:" + identity.content_digest(file.name.encode("utf-8", "surrogateescape"), body),
+        source_id=_name(channel, body)
+        or "file:" + identity.content_digest(file.name.encode("utf-8", "surrogateescape"), body),
         received_at=now,
         body=body,
         content_type=bodies.content_type(channel.name, file),
@@ -76,6 +79,13 @@ def _ticket(channel: Channel, config: Config, file: Path, body: bytes) -> dict[s
         config=config.normalizer,
     )
     return ticket.model_dump(mode="json")
+
+
+def _name(channel: Channel, body: bytes) -> str | None:
+    """As the channel names what it receives, where a body alone tells."""
+    from channels.listing import Listing
+
+    return channel.source_id(body) if isinstance(channel, Listing) else None
 
 
 def _reference(attachment: Attachment, now: datetime) -> AttachmentRef:

@@ -14,7 +14,7 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -23,6 +23,9 @@ from gateway.cli.common import explained
 from gateway.config import Config, ConfigError, load
 from gateway.listener import bind
 from gateway.supervise import Role, Supervisor
+
+if TYPE_CHECKING:
+    from gateway.sandbox import Sandbox
 
 EX_CONFIG: Final = 78
 GRACE: Final = 4.0
@@ -115,6 +118,14 @@ def _far_side(config: Config) -> list[Role]:
     return [Role("dispatcher", ("dispatcher",)), *workers]
 
 
+def _sandbox(config: Config, sock: socket.socket) -> Sandbox:
+    """The simulated platforms, started; they must know where we listen."""
+    from gateway.sandbox import Sandbox
+
+    with explained():
+        return Sandbox(config, f"http://127.0.0.1:{sock.getsockname()[1]}")
+
+
 async def _until_told() -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -152,6 +163,9 @@ def up(
     data_dir: DataDir = None,
     http: Http = None,
     smtp: Annotated[str | None, typer.Option("--smtp", help="HOST:PORT of the email channel")] = None,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="With a simulated Weibo, WeChat and X to try them on (source checkout)")
+    ] = False,
 ) -> None:
     """Everything on one machine; Ctrl-C drains."""
     from workers.valkey import EmbeddedValkey, ValkeyError
@@ -161,6 +175,9 @@ def up(
     _refuse_unfit_data(settings)
     _refuse_unfit_server(settings)
     sock = _bound(settings)
+    played = _sandbox(settings, sock) if sandbox else None
+    if played is not None:
+        settings = played.config
     server = (
         EmbeddedValkey(settings.data_dir, binary=settings.redis.server, maxmemory=settings.redis.maxmemory)
         if settings.redis.url is None
@@ -176,7 +193,8 @@ def up(
 
     def banner() -> str:
         mail = "".join(f"\nemail: smtp://{listen}" for listen in _smtp(settings))
-        return f"web: http://{host}:{port}/  (data: {settings.data_dir}){mail}"
+        play = played.banner if played is not None else ""
+        return f"web: http://{host}:{port}/  (data: {settings.data_dir}){mail}{play}"
 
     gateway = Role("gateway", ("gateway", str(sock.fileno())), inherits=(sock.fileno(),))
 
@@ -192,6 +210,8 @@ def up(
         with explained():
             code = asyncio.run(main())
     finally:
+        if played is not None:
+            played.stop()
         if server is not None:
             server.stop()
     sys.exit(code)

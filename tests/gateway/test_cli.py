@@ -160,6 +160,7 @@ def test_openapi_resolves_every_reference_and_guards_tickets() -> None:
         "/api/v1/requests",
         "/api/v1/requests/{number}/messages",
         "/api/v1/tickets/{reference}",
+        "/api/v1/tickets/{reference}/attachments/{sha256}",
     }
     assert found["paths"]["/api/v1/tickets/{reference}"]["get"]["security"] == [{"bearer": []}]
     assert found["paths"]["/api/v1/calls"]["post"]["security"] == [{"bearer": []}]

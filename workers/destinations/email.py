@@ -77,7 +77,7 @@ class EmailUnit:
         except TryAgain as error:
             return TryLater("try_again", error.after)
         except Exception as error:  # a bug of ours must not leave the unit without its ticket: it is tried again
-            log.error("unit_mail_failed", unit=self.name, error=type(error).__name__)
+            log.error("unit_mail_failed", destination=self.name, error=type(error).__name__)
             return TryLater("exception", None)
 
     @property
