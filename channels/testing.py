@@ -309,6 +309,10 @@ class PollerContract(ChannelContract):
     there already, and returns ACCEPTED when the cursor was saved (`host.saved`), TRY_AGAIN when accept raised
     (`host.raised`)."""
 
+    def place(self, cursor: str | None) -> object:
+        """What of a saved cursor says how far the source was taken: a channel may keep other things in it."""
+        return cursor
+
     @pytest.mark.asyncio
     async def test_of_a_mixed_lot_none_is_lost_and_none_doubled(self) -> None:
         async with self.running() as host:
@@ -323,23 +327,23 @@ class PollerContract(ChannelContract):
     @pytest.mark.asyncio
     async def test_the_cursor_is_saved_only_after_accept_returned(self) -> None:
         async with self.running() as host:
-            before = host.cursor
+            before = self.place(host.cursor)
             host.hold()
             sending = asyncio.create_task(self.send(host, self.example(0)))
             await asyncio.wait_for(host.arrived.wait(), PATIENCE)
             await asyncio.wait({sending}, timeout=0.2)
-            assert host.cursor == before, "the cursor moved past what is not on disk"
+            assert self.place(host.cursor) == before, "the cursor moved past what is not on disk"
             host.release()
             await asyncio.wait_for(sending, PATIENCE)
-            assert host.cursor != before
+            assert self.place(host.cursor) != before
 
     @pytest.mark.asyncio
     async def test_try_again_keeps_the_cursor(self) -> None:
         async with self.running() as host:
-            before = host.cursor
+            before = self.place(host.cursor)
             host.otherwise = TryAgain(0.01, "the test says so")
             await self.send(host, self.example(0))
-            assert host.cursor == before
+            assert self.place(host.cursor) == before
 
 
 async def _first(task: asyncio.Task[_T], awaited: Awaitable[object]) -> None:

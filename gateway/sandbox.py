@@ -15,16 +15,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from channels.wechat.callback import PATH as WECHAT_CALLBACK
+from channels.weibo.callback import PATH as WEIBO_CALLBACK
 from gateway.config import Config, ConfigError
 
 SOURCE: Final = Path(__file__).parents[1]
-WEIBO_CALLBACK: Final = "/api/v1/weibo/callback"
 _LOOPBACK: Final = ["127.0.0.0/8"]
 _HOSTS: Final = ["127.0.0.1"]
 _CALLS: Final = {"calls": 100_000, "seconds": 86_400}
 """A day's, so that a newcomer sees his post taken in seconds and not in half an hour."""
 _OURS: Final = "203.0.113.1"
 """An address for examples (RFC 5737), given as the writer's."""
+
+_PAUSE: Final = 2.0
+"""Seconds from one try of a push to the next: a line that has just started may not take the first."""
 
 Account = Mapping[str, str]
 File = Callable[[str], str]
@@ -53,7 +56,7 @@ def _wechat(url: str, account: Account, file: File) -> dict[str, Any]:
         "account": account["account"],
         "token_file": file("token"),
         "aes_key_file": file("aes_key"),
-        "secret_file": file("secret"),
+        "app_secret_file": file("secret"),
         "template": {
             "id": account["template"],
             "fields": {"character_string1": "{number}", "thing2": "{purpose}"},
@@ -104,8 +107,13 @@ class Sandbox:
     def _start(self, config: Config) -> Config:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings: dict[str, dict[str, Any]] = {
-            "weibo": {"callback": self._base + WEIBO_CALLBACK, "limits": {"user": _CALLS}, "may_answer_mentions": True},
-            "wechat": {"callback": self._base + WECHAT_CALLBACK},
+            "weibo": {
+                "callback": self._base + WEIBO_CALLBACK,
+                "limits": {"user": _CALLS},
+                "may_answer_mentions": True,
+                "pause": _PAUSE,
+            },
+            "wechat": {"callback": self._base + WECHAT_CALLBACK, "pause": _PAUSE},
             "x": {},
         }
         for name, told in settings.items():
@@ -122,6 +130,10 @@ class Sandbox:
                 process.wait(5)
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
 
     def _process(self, name: str, settings: Mapping[str, Any]) -> subprocess.Popen[str]:
         state = self._directory / f"{name}.json"

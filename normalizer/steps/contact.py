@@ -91,7 +91,11 @@ def _addresses(channel: str, requester: Requester, *, email: str | None, phone: 
         found.append(ReplyAddress(channel="email", address=email))
     if phone:
         found.append(ReplyAddress(channel="phone", address=phone))
-    found += [ReplyAddress(channel=handle.platform, address=handle.id) for handle in requester.handles]
+    # A channel that says itself where answers go knows better than the bare account.
+    told = {address.channel for address in requester.reply_to}
+    found += [
+        ReplyAddress(channel=one.platform, address=one.id) for one in requester.handles if one.platform not in told
+    ]
     found.sort(key=lambda address: address.channel != channel)
     every = [address for address in (*requester.reply_to, *found) if address.channel and address.address]
     return tuple({(address.channel, address.address): address for address in every}.values())

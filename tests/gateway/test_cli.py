@@ -188,6 +188,21 @@ def test_channels_list_says_who_brings_them() -> None:
     web = next(one for one in lines(jiesu("channels", "list", "--json")) if one["name"] == "web")
     assert web["on"] is True
     assert web["owner"].startswith("jiesu ")
+    assert web["why"] is None
+
+
+def test_channels_list_says_why_one_is_off(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("channels:\n  web: false\n  wechat: {}\n", "utf-8")
+    listed = {one["name"]: one for one in lines(jiesu("channels", "list", "--json", "--config", file))}
+    why = {name: listed[name]["why"] for name in ("email", "sms", "web", "wechat")}
+    assert why == {
+        "email": None,
+        "sms": "channels.sms is not in the configuration",
+        "web": "channels.web is not in the configuration",
+        "wechat": "no account: channels.wechat.token_file is missing",
+    }
+    assert [listed[name]["on"] for name in why] == [True, False, False, False]
 
 
 def test_the_web_channel_passes_the_check() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from channels.contract import SIGNED
 from gateway.auth import new_token
 from gateway.routes import NoMatch, Routes
 from tests.gateway.wire import one, problem, talk, whole_answer
@@ -173,6 +174,16 @@ async def test_this_machine_and_token_holders_are_not_limited(serve: Serve, echo
     client = (await serve(one("POST", "/x", echo), burst=1)).client
     for headers in ({}, BEHIND | {"Authorization": f"Bearer {token}"}):
         assert {(await client.post("/x", headers=headers)).status for _ in range(5)} == {200}
+
+
+async def test_a_platform_that_signs_needs_no_token_and_is_not_limited(serve: Serve, echo: Any) -> None:
+    routes = Routes()
+    routes.add("POST", "/x", echo, SIGNED)
+    client = (await serve(routes, burst=1, max_body_bytes=1000)).client
+    answers = [await client.post("/x", headers=BEHIND | {"Authorization": "Bearer nobody's"}) for _ in range(5)]
+    assert {answer.status for answer in answers} == {200}
+    assert {(await answer.json())["caller"] for answer in answers} == {"ip:198.51.100.7"}
+    assert (await client.post("/x", data=b"x" * 1001)).status == 413
 
 
 # --- how much

@@ -83,7 +83,7 @@ def test_the_installed_command_runs_from_any_directory(installed, tmp_path):
     assert json.loads(line)["text"] == "鼓楼区五一北路 88 号路灯坏了"
     assert json.loads(run(installed, folder, "schema", "openapi"))["openapi"] == "3.1.1"
     listed = [json.loads(line)["name"] for line in run(installed, folder, "channels", "list", "--json").splitlines()]
-    assert listed == ["desk", "email", "phone", "sms", "web"]
+    assert listed == ["desk", "email", "phone", "sms", "web", "wechat", "weibo", "x"]
     where = [installed / "python", "-c", "import gateway; print(gateway.__path__[0])"]
     imported = subprocess.run(where, cwd=folder, capture_output=True, text=True, check=True).stdout
     assert imported.startswith(str(installed.parent)), "not the source tree"
