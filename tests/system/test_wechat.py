@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from channels.wechat.callback import PATH
 from tests.simulators.server import Remote
-from tests.simulators.wechat.platform import AES_KEY, APPID, SECRET, TOKEN
-from tests.simulators.wechat.world import OURS
 from tests.system.conftest import Up
 from tests.waiting import HANGS, wait_until
 from workers.valkey import EmbeddedValkey
@@ -24,35 +22,46 @@ WORDS = "朝阳区望京街道柳荫街 12 号门口的路灯坏了三天"
 
 
 @pytest.fixture
-def wechat(tmp_path: Path) -> Iterator[Remote]:
+def platform() -> Iterator[dict[str, Any]]:
+    """What the platform says of itself: `url` and `account`."""
     command = [sys.executable, "-m", "tests.simulators.wechat", "--settings", json.dumps({"mode": "aes"})]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        yield Remote(process.stdout.readline().decode().strip())
-        process.terminate()
-        process.wait(HANGS)
+        try:
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.terminate()
+            process.wait(HANGS)
 
 
 @pytest.fixture
-def line(tmp_path: Path, wechat: Remote) -> Iterator[Up]:
-    for name, secret in {"token": TOKEN, "key": AES_KEY, "secret": SECRET}.items():
-        (tmp_path / name).write_text(secret)
-    settings = {
-        "app_id": APPID,
-        "account": OURS,
+def wechat(platform: dict[str, Any]) -> Remote:
+    return Remote(platform["url"])
+
+
+@pytest.fixture
+def line(tmp_path: Path, platform: dict[str, Any], wechat: Remote) -> Iterator[Up]:
+    account, url = platform["account"], platform["url"]
+    for name in ("token", "aes_key", "secret"):
+        (tmp_path / name).write_text(account[name])
+    block = {
+        "app_id": account["app_id"],
+        "account": account["account"],
         "token_file": str(tmp_path / "token"),
-        "aes_key_file": str(tmp_path / "key"),
+        "aes_key_file": str(tmp_path / "aes_key"),
         "app_secret_file": str(tmp_path / "secret"),
-        "api": wechat.url,
-        "picture_hosts": json.dumps([wechat.url.removeprefix("http://")]),
-        "allow_private": '["127.0.0.0/8"]',
+        "api": url,
+        "picture_hosts": [url.removeprefix("http://")],
+        "allow_private": ["127.0.0.0/8"],
     }
-    up = Up(tmp_path / "var", **{f"JIESU_CHANNELS__WECHAT__{key.upper()}": value for key, value in settings.items()})
-    up.start()
-    wechat.set_callback(url=up.base + PATH)
-    yield up
-    up.stop()
-    EmbeddedValkey(tmp_path / "var").stop()
+    up = Up(tmp_path / "var", JIESU_CHANNELS__WECHAT=json.dumps(block))
+    try:
+        up.start()
+        wechat.set_callback(url=up.base + PATH)
+        yield up
+    finally:
+        up.stop()
+        EmbeddedValkey(tmp_path / "var").stop()
 
 
 def number_in(text: str) -> str:
@@ -72,11 +81,11 @@ def test_a_conversation_is_one_ticket_that_grows(line: Up, wechat: Remote) -> No
     assert wechat.event(author="李先生", event="unsubscribe") is True
     wait_until(lambda: line.settled() and len(line.tickets()) == 2, "two tickets")
 
-    def whole() -> dict:
-        return next(one for one in line.tickets().values() if len(one["conversation"]) == 3)
+    def grown() -> list[dict[str, Any]]:
+        return [one for one in line.tickets().values() if len(one["conversation"]) == 3]
 
-    wait_until(lambda: [one for one in line.tickets().values() if len(one["conversation"]) == 3], "it has grown")
-    ticket = whole()
+    wait_until(grown, "it has grown")
+    [ticket] = grown()
     assert ticket["text"] == WORDS
     assert sorted(turn["text"] for turn in ticket["conversation"]) == ["", "晚上老人出门不安全", "柳荫街 12 号"]
     assert [one["media_type"] for one in ticket["attachments"]] == ["image/jpeg"]

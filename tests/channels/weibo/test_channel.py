@@ -24,7 +24,7 @@ from tests.channels.weibo.accounts import block
 from tests.simulators.clocks import Limit
 from tests.simulators.weibo import Weibo as Simulator
 from tests.simulators.weibo.gate import Limits
-from tests.simulators.weibo.world import Post, Shown, User, World
+from tests.simulators.weibo.world import OURS, Post, Shown, User, World
 from tests.waiting import until
 
 FREE = Limits(user=Limit(10**9, 100), address=Limit(10**9, 100))
@@ -33,7 +33,7 @@ WHEN = float(int(time.time()))
 
 class TestWeibo(PollerContract):
     channel = Weibo
-    config: ClassVar[Any] = {"uid": "1999999999", "names": ["北京12345"]}
+    config: ClassVar[Any] = {"uid": str(OURS), "names": ["北京12345"]}
     private = ("幸福路八号", "王女士", "weibo-token", "weibo-app-secret")
     corpus = Path(__file__).parents[2] / "corpus/weibo"
 

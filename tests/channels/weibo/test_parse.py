@@ -39,7 +39,7 @@ from normalizer.ticket import Inbound, Raw, Verification
 FOLDER = Path(__file__).parents[2] / "corpus/weibo"
 CASES = corpus.cases(FOLDER)
 NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
-OURS = {"uid": "1902538057", "names": ["北京12345"]}
+OURS = {"uid": "1999999999", "names": ["北京12345"]}
 
 Item = dict[str, Any]
 
