@@ -353,6 +353,8 @@ class Inbound(Model):
     `threads`: keys of the conversation it may belong to, the surest first (`number:<ticket number>` always works).
     `senders`: keys the channel vouches for as the sender's (`email:…`, `code:<receipt code>`): a message joins a
     ticket only when one of them belongs to that ticket.
+    `known_as`: keys under which later messages find the ticket, by which this one joins none (a public post, on which
+    its author may go on in private).
     `incidents`: keys of what several citizens may speak of (a post they all comment): a ticket opened under one is
     related to the first ticket there, and stays its own.
     `digest`: SHA-256 of the canonical content, without transport noise; equal digests are the same content.
@@ -373,6 +375,7 @@ class Inbound(Model):
     attachments: tuple[Attachment, ...] = ()
     threads: tuple[str, ...] = ()
     senders: tuple[str, ...] = ()
+    known_as: tuple[str, ...] = ()
     incidents: tuple[str, ...] = ()
     flags: tuple[Flag, ...] = ()
     disposition: Disposition | None = None

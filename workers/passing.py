@@ -60,6 +60,9 @@ def concerns(record: Record) -> Iterator[Concern]:
                 others |= frozenset(data["co"])
             case StepName.REOPEN:
                 lead, others = "", frozenset()
+            case StepName.HELP:  # who leads must know; helpers whose programs answer every letter would never end
+                yield Concern(data["version"], event["type"], frozenset({lead}))
+                continue
             case "refused":  # nobody else's business
                 yield Concern(data["version"], event["type"], frozenset({data["unit"]}))
                 continue

@@ -53,6 +53,7 @@ class Item:
     message: bytes
     threads: tuple[bytes, ...]
     senders: tuple[bytes, ...]
+    known_as: tuple[bytes, ...]
     incidents: tuple[bytes, ...]
 
     def arguments(self) -> list[str | bytes | int]:
@@ -60,7 +61,8 @@ class Item:
         return [
             self.ticket_id, 0 if self.aside else 1, self.digest, self.number, self.code, self.tier, self.opened,
             self.doc, self.rest, self.stranger, self.followed, self.message,
-            len(self.threads), *self.threads, len(self.senders), *self.senders, len(self.incidents), *self.incidents,
+            len(self.threads), *self.threads, len(self.senders), *self.senders,
+            len(self.known_as), *self.known_as, len(self.incidents), *self.incidents,
         ]  # fmt: skip
 
 
@@ -108,6 +110,7 @@ def item(ticket: Ticket, inbound: Inbound, *, code: str, domain: str) -> Item:
         message=_message(ticket),
         threads=tuple(map(_one_line, inbound.threads)),
         senders=tuple(map(_one_line, inbound.senders)),
+        known_as=tuple(map(_one_line, inbound.known_as)),
         incidents=tuple(map(_one_line, inbound.incidents)),
     )
 

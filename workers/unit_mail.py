@@ -35,6 +35,10 @@ TOLD_MAX: Final = 5
 """Refusals that a unit is told of one ticket within an hour: a program that answers each must not go on for ever."""
 _CHECKS: Final = frozenset({"dmarc", "auth"})
 """Methods that speak of the address in From (RFC 7489, RFC 8601 2.7.4); SPF and DKIM alone may speak of another."""
+_FORGED: Final = "fail"
+_OPEN: Final = frozenset({"temperror", "permerror"})
+"""Nobody knows. Who forges can bring them about: by a signature whose key cannot be looked up, by two authors (RFC 7489
+6.6.1). So can a fault of the unit's own domain: the unit must hear of it."""
 _TAKES: Final = frozenset(STEPS) - {StepName.OBJECT, StepName.HELP}
 """A lead that says one of these has taken the ticket, whether it signed or not."""
 _OWN_PART: Final = frozenset({None, StepName.PROGRESS, StepName.CONTACT})
@@ -49,6 +53,7 @@ class UnitLetter:
     key: str
     at: datetime
     attachments: tuple[AttachmentRef, ...] = ()
+    verified: tuple[Verification, ...] = ()
 
 
 class UnitMail:
@@ -68,8 +73,7 @@ class UnitMail:
         """Why nothing that this sender says counts; None: it is a unit's."""
         if not self._units_of(word.sender):
             return STRANGER
-        failed = any(one.method in _CHECKS and one.result == "fail" for one in verified)
-        return FORGED if failed else None
+        return FORGED if _FORGED in _found(verified) else None
 
     async def record(self, letter: UnitLetter) -> SetAside:
         """Take the steps that the letter says; what becomes of the letter, for the list of what was set aside. A unit
@@ -100,6 +104,8 @@ class UnitMail:
         return [unit for unit, own in self._addresses.items() if own == address]
 
     async def _take(self, record: Record, unit: str, letter: UnitLetter, said: Said) -> AsyncIterator[StepName]:
+        if _OPEN & set(_found(letter.verified)):
+            raise Illegal("unproven", "Its sender could not be verified: the unit is asked to send it again.")
         by, side = Actor(role=Role.UNIT, id=unit), UnitSide(self._store, self._region, lambda: letter.at)
         plan = _plan(Life.of(record), unit, said)
         for at, (step, says) in enumerate(plan, 1):
@@ -136,14 +142,29 @@ def _plan(life: Life, unit: str, said: Said) -> list[tuple[StepName, Mapping[str
     if not leads:
         return [(StepName.HELP if said.step in _OWN_PART else said.step or StepName.HELP, said.says)]
     step = said.step or StepName.PROGRESS
+    says = _of_others(unit, said.says) if step is StepName.ASK_HELP else said.says
     plan: list[tuple[StepName, Mapping[str, object]]] = []
     if life.state is State.DISPATCHED and step in _TAKES:
         plan.append((StepName.SIGN, {}))
     if step is not StepName.SIGN:
-        plan.append((step, said.says))
-    elif said.says:  # signed with a word on it
-        plan.append((StepName.PROGRESS, said.says))
+        plan.append((step, says))
+    elif says:  # signed with a word on it
+        plan.append((StepName.PROGRESS, says))
     return plan or [(StepName.SIGN, {})]
+
+
+def _of_others(unit: str, says: Mapping[str, object]) -> Mapping[str, object]:
+    """Who signs a letter names itself below it: that asks nobody for help."""
+    named = says["co"]
+    others = tuple(one for one in named if one != unit) if isinstance(named, tuple) else ()
+    if not others:
+        raise Illegal("not_another", "The lead cannot help itself.")
+    return {**says, "co": others}
+
+
+def _found(verified: Sequence[Verification]) -> list[str]:
+    """What those checks found that speak of the address in From."""
+    return [one.result for one in verified if one.method in _CHECKS]
 
 
 def _concerned(record: Record, units: Sequence[str]) -> str:

@@ -131,7 +131,7 @@ def _history(record: Record, unit: str | None) -> Iterator[dict[str, Any]]:
         elif (step := _STEPS.get(event["type"])) is not None:
             dropped = {"ticket_id", "number"} | (set(_INTERNAL) if unit is not None else set())
             if step is StepName.OBJECT and unit not in (None, data["by"]["id"]):
-                dropped |= {"reason"}
+                dropped |= {"reason", "attachments"}
             shown = {name: value for name, value in data.items() if name not in dropped}
             yield {"step": step} | shown | {"by": actor(data["by"])}
 

@@ -93,6 +93,7 @@ def post_inbound(item: Mapping[str, Any], envelope: Envelope, ours: Account) -> 
         attachments=envelope.attachments(),
         # What asks nothing gathers nobody: a request that comes after it must open a ticket of its own.
         threads=() if asking else _threads(post),
+        known_as=() if asking else _known_as(post),
         senders=(f"{CHANNEL}:{post.author}",) if post.author else (),
         incidents=() if asking else _incidents(post, ours),
         flags=asking.flags if asking else (),
@@ -162,12 +163,16 @@ def _public(post: _Post) -> str:
 
 
 def _threads(post: _Post) -> tuple[str, ...]:
-    """This author below this post, and below the post it passes on; then what he said on Weibo lately."""
+    """This author below this post, and below the post it passes on."""
     if post.author is None:
         return ()
     roots = dict.fromkeys(root for root in (identity_of(post.below), _passed_on(post)) if root)
-    talk = talk_keys(post.author, post.at) if post.at else ()
-    return (*(f"{CHANNEL}:post:{root}:{post.author}" for root in roots), *talk)
+    return tuple(f"{CHANNEL}:post:{root}:{post.author}" for root in roots)
+
+
+def _known_as(post: _Post) -> tuple[str, ...]:
+    """What the author says in private soon after goes on with it; another post of his is another matter."""
+    return talk_keys(post.author, post.at) if post.author and post.at else ()
 
 
 def _incidents(post: _Post, ours: Account) -> tuple[str, ...]:

@@ -59,6 +59,7 @@ def push_inbound(message: Mapping[str, Any], envelope: Envelope, ours: Account, 
         ),
         attachments=envelope.attachments(),
         threads=() if asking else _threads(sender, kind, given, text, at),
+        known_as=talk_keys(sender, at) if at and kind == "mention" and not asking else (),
         senders=(f"{CHANNEL}:{sender}",),
         flags=asking.flags if asking else (),
         disposition=asking.disposition if asking else None,
@@ -117,7 +118,7 @@ def _threads(sender: str, kind: str, data: Mapping[str, Any], text: str, at: dat
     return (
         *(f"number:{number}" for number in dict.fromkeys(numbers[:_NUMBERS_MAX])),
         *below,
-        *(talk_keys(sender, at) if at else ()),
+        *(talk_keys(sender, at) if at and kind != "mention" else ()),
     )
 
 

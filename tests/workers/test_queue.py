@@ -278,6 +278,18 @@ def test_others_under_the_same_post_have_tickets_of_their_own_that_are_related_t
         assert (link.ticket_id, link.relation) == (one.ticket_id, "same_incident")
 
 
+def test_two_posts_of_one_author_are_two_tickets_and_what_he_says_in_private_goes_on_with_the_newest(
+    valkey, queue, make_item
+):
+    talk, him = (b"weibo:talk:1:9",), (b"weibo:1",)
+    one, two = (replace(make_item(name, sequence=n), known_as=talk, senders=him) for n, name in enumerate("ab", 1))
+    private = replace(make_item("c", sequence=3), threads=talk, senders=him)
+    stranger = replace(make_item("d", sequence=4), threads=talk, senders=(b"weibo:2",))
+    results = queue.enqueue([one, two, private, stranger])
+    assert [r.code for r in results] == ["opened", "opened", "appended", "opened"]
+    assert results[2].ticket_id == two.ticket_id
+
+
 def test_an_early_message_that_is_a_strangers_too_has_both_notes(valkey, queue, make_item):
     first = make_item("a", threads=("post:1",), senders=("user:1",))
     lost = make_item("b", threads=("post:1", "number:2026011500999990"), senders=("user:2",), sequence=2)

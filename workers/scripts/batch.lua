@@ -68,6 +68,9 @@ local function free(item)
 end
 
 local function link(item, ticket)
+  for _, key in ipairs(item.known_as) do
+    redis.call('SET', 'jiesu:thread:' .. key, ticket)  -- the newest is what its author goes on with
+  end
   for _, incident in ipairs(item.incidents) do
     redis.call('SET', 'jiesu:incident:' .. incident, ticket, 'NX')
   end
@@ -192,7 +195,7 @@ for i = 1, tonumber(take()) do
   local item = {
     grace = grace, id = take(), opens = take(), digest = take(), number = take(), code = take(), tier = take(),
     opened = take(), doc = take(), rest = take(), stranger = take(), followed = take(), message = take(),
-    threads = take_list(), senders = take_list(), incidents = take_list(),
+    threads = take_list(), senders = take_list(), known_as = take_list(), incidents = take_list(),
   }
   local fine, result = pcall(put, item)
   if fine then

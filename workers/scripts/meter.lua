@@ -4,6 +4,8 @@
 -- Returns 0, or the seconds to wait, as strings: Lua's numbers would lose their fractions.
 local now, cost, room = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local ahead = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now) + cost
-if ahead - now > room then return string.format('%.3f', ahead - now - room) end
+-- To the millisecond that is kept: less than one is no wait, and a use that waits must not look like one that was counted.
+local wait = math.floor((ahead - now - room) * 1000 + 0.5)
+if wait > 0 then return string.format('%.3f', wait / 1000) end
 redis.call('SET', KEYS[1], string.format('%.3f', ahead), 'EX', math.ceil(ahead - now) + 1)
 return '0'
