@@ -39,7 +39,7 @@ from normalizer.ticket import Inbound, Raw, Verification
 FOLDER = Path(__file__).parents[2] / "corpus/weibo"
 CASES = corpus.cases(FOLDER)
 NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
-OURS = {"uid": "1999999999", "names": ["北京12345"]}
+OURS = {"uid": "1902538057", "names": ["北京12345"]}
 
 Item = dict[str, Any]
 
@@ -83,10 +83,10 @@ def test_it_is_a_channel_that_knows_lists() -> None:
 
 
 class TestWhatBelongsTogether:
-    def test_a_post_is_joined_by_its_authors_later_posts_and_messages(self) -> None:
-        threads = parsed(item("mention")).threads
-        assert threads[0] == "weibo:post:5234567890123456:5550001112"
-        assert set(threads[1:]) & set(weibo().parse(_push("push-text")).threads)
+    def test_a_post_is_joined_by_its_authors_comments_and_private_messages_not_by_his_other_posts(self) -> None:
+        inbound = parsed(item("mention"))
+        assert inbound.threads == ("weibo:post:5234567890123456:5550001112",)
+        assert set(inbound.known_as) & set(weibo().parse(_push("push-text")).threads)
 
     def test_a_comment_hangs_below_its_post_with_its_own_author(self) -> None:
         inbound = parsed(item("comment"))
