@@ -28,8 +28,8 @@ LIBRARIES: Final = ("aiohttp", "asyncio", "rq", "redis", "concurrent", "multipro
 
 WORDS: Final = frozenset(
     """
-    after alias apart attempt attempts attempted batch blob bytes calls cause channel channels code consumer count
-    cursor days db deadline delay deliveries delivered destination digest dropped due duration elapsed entry
+    after alias apart attempt attempts attempted batch before blob bytes calls cause channel channels code consumer
+    count cursor days db deadline delay deliveries delivered destination digest dropped due duration elapsed entry
     error errors event_id event_type exit_code failed field fields files frames free gateway gateway_id
     group groups host id index inflight job job_id key kind lag lane last_id latency left length level
     lease limit listen logger max method min missing module moved next_at nice number offset operation

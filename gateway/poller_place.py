@@ -44,6 +44,7 @@ class PollerPlace:
             await asyncio.sleep(self._lease / RENEWALS)
         if self._renewing is None or self._renewing.done():
             self._renewing = asyncio.create_task(self._renew())
+        log.info("poller_turn", channel=self._channel)
         return found[0].decode() if found else None
 
     async def save(self, cursor: str) -> None:

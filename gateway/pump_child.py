@@ -222,12 +222,12 @@ class Child:
             return end
         if (unbelieved := self._unit_mail.unbelieved(word, inbound.verified)) is not None:
             return _set_aside(row.seq, unbelieved)
-        letter = self._letter(raw, word, inbound.attachments)
+        letter = self._letter(raw, word, inbound)
         return Report(end, row.channel, letter, raw.received_at)
 
-    def _letter(self, raw: Raw, word: UnitWord, files: Sequence[Attachment]) -> UnitLetter:
-        key = f"{raw.channel}:{raw.source_id}"
-        return UnitLetter(word, key, raw.received_at, tuple(map(self._keep, files)))
+    def _letter(self, raw: Raw, word: UnitWord, inbound: Inbound) -> UnitLetter:
+        key, files = f"{raw.channel}:{raw.source_id}", tuple(map(self._keep, inbound.attachments))
+        return UnitLetter(word, key, raw.received_at, files, inbound.verified)
 
     def _record(self, report: Report) -> End:
         """The row's end once the report stands at its ticket; parked if it cannot, so that it holds up no other row.

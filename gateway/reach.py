@@ -21,6 +21,7 @@ def check(config: Config) -> None:
 def _problems(config: Config) -> Iterator[str]:
     if not config.dispatch.mailboxes:
         return
+    from channels.email.automatic import judge
     from channels.email.config import EmailConfig
     from channels.email.recipient import is_own
 
@@ -34,3 +35,5 @@ def _problems(config: Config) -> Iterator[str]:
             yield f"{where}: needs channels.email.relay, which sends mail on"
         elif is_own(address, [*email.accepted, f"postmaster@{email.domain}"]):
             yield f"{where}.to: is the hotline's own address"
+        elif judge(lambda _: (), envelope_from=address, from_address=address, own_addresses=()) is not None:
+            yield f"{where}.to: is a program's address by its name: what the unit answers from it would not count"

@@ -20,7 +20,7 @@ from gateway.config import Config, ConfigError
 
 SOURCE: Final = Path(__file__).parents[1]
 _LOOPBACK: Final = ["127.0.0.0/8"]
-_HOSTS: Final = ["127.0.0.1"]
+
 _CALLS: Final = {"calls": 100_000, "seconds": 86_400}
 """A day's, so that a newcomer sees his post taken in seconds and not in half an hour."""
 _OURS: Final = "203.0.113.1"
@@ -45,7 +45,7 @@ def _weibo(url: str, account: Account, file: File) -> dict[str, Any]:
         "poll": 3,
         "budget": _CALLS,
         "rip": _OURS,
-        "picture_hosts": _HOSTS,
+        "picture_hosts": [url.removeprefix("http://")],
         "allow_private": _LOOPBACK,
     }
 
@@ -62,7 +62,7 @@ def _wechat(url: str, account: Account, file: File) -> dict[str, Any]:
             "fields": {"character_string1": "{number}", "thing2": "{purpose}"},
         },
         "api": url,
-        "picture_hosts": _HOSTS,
+        "picture_hosts": [url.removeprefix("http://")],
         "allow_private": _LOOPBACK,
     }
 
@@ -76,7 +76,7 @@ def _x(url: str, account: Account, file: File) -> dict[str, Any]:
         "keys": {f"{key}_file": file(key) for key in keys},
         "api": url,
         "interval": 5,
-        "picture_hosts": _HOSTS,
+        "picture_hosts": [url.removeprefix("http://")],
         "allow_private": _LOOPBACK,
     }
 

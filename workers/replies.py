@@ -181,7 +181,8 @@ class Send:
             if delivery.outcome == "failed" and message.attachments:  # too large, or of a type that is not taken there
                 delivery = await channel.reply(to, await self._enclosed(runtime, 0))
         except TryAgain as error:
-            await runtime.store.unbegin(self.record.ticket_id, begun)
+            if not again:  # what an earlier try did is as unknown as it was
+                await runtime.store.unbegin(self.record.ticket_id, begun)
             return TryLater("try_again", error.after)
         except Exception as error:  # a bug of ours must not leave the citizen without a word: it is tried again
             log.error("reply_failed", channel=to.channel, error=type(error).__name__)

@@ -22,6 +22,7 @@ class Budget:
         tat = budget.resume(saved, now)
         await sleep(budget.wait(tat, now))      # 0: at once
         tat = budget.spend(tat, later)          # save it, then call
+        tat = budget.ended(tat, after)          # the call is over
     """
 
     calls: int
@@ -49,10 +50,11 @@ class Budget:
 
     def resume(self, saved: float | None, now: float) -> float:
         """The memory to go on with. None (nobody knows what was called before): no burst at first. A time that lies
-        further ahead than calls can have brought it comes from a clock that was put back: one window is waited."""
+        further ahead than calls can have brought it comes from a clock that was put back: one window is waited. The
+        last call that was counted may be on its way even now: whoever made it was stopped, and cannot say."""
         if saved is None:
             return now + self._ahead
-        return min(saved, now + self._ahead + self.seconds)
+        return self.ended(min(saved, now + self._ahead + self.seconds), now)
 
     def wait(self, tat: float, now: float) -> float:
         """Seconds until a call may be made; 0 when it may be made now."""
@@ -61,3 +63,8 @@ class Budget:
     def spend(self, tat: float, now: float) -> float:
         """The memory after one call at `now`. A caller that did not wait is counted too, and waits longer later."""
         return max(tat, now) + self.interval
+
+    def ended(self, tat: float, now: float) -> float:
+        """The memory when the call counted last may have come to the platform as late as now. The platform counts what
+        comes: a call that took long on its way lies at the beginning of a window that it was not counted in."""
+        return max(tat, now + self.interval)

@@ -26,7 +26,7 @@ from channels.wechat.documents import JSON, XML, enveloped
 from channels.wechat.message import Message
 from channels.wechat.parse import CHANNEL, VERIFIED, parse
 from channels.wechat.verify import Proved, RefusedError, Verifier
-from normalizer.errors import TryAgain
+from normalizer.errors import Rejected, TryAgain
 from normalizer.ticket import Raw
 
 log = structlog.get_logger(__name__)
@@ -91,6 +91,9 @@ class Callback:
                 return await self._take(self._verifier.prove(signature, body))
             except RefusedError as error:
                 return self._refused(error)
+            except Rejected as error:
+                self._note(error.code)
+                raise
 
         return await problem.answer(taking())
 
@@ -135,9 +138,13 @@ class Callback:
         return web.Response(body=body, content_type=XML, charset="utf-8", headers={"Cache-Control": "no-store"})
 
     def _refused(self, error: RefusedError) -> web.Response:
-        if not self._noise.take(error.code):
-            log.warning("wechat_refused", code=error.code)
+        self._note(error.code)
         return problem.problem(error.status, error.code, error.detail)
+
+    def _note(self, code: str) -> None:
+        """For the operator: the sender is a program, and nobody reads what it is told."""
+        if not self._noise.take(code):
+            log.warning("wechat_refused", code=code)
 
 
 def _plain(body: bytes) -> web.Response:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import chain, islice
+from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -30,6 +30,8 @@ from normalizer.ticket import (
     Raw,
     ReplyAddress,
     Requester,
+    Speaker,
+    Turn,
     Verification,
 )
 
@@ -74,9 +76,8 @@ def inbound_of(document: Document, raw: Raw, zone: ZoneInfo) -> Inbound:
     if message.is_event:
         raise Rejected("event", "An event of the platform is nobody's request.")
     said = _said(message, document)
-    if message.sent_at is not None:
-        said.note("written_at", message.sent_at.astimezone(zone).isoformat())
-    else:
+    written_at = message.sent_at.astimezone(zone) if message.sent_at is not None else None
+    if written_at is None:
         said.note("time_missing", "the message does not say when it was written")
     verified = raw.meta.get(VERIFIED)
     return Inbound(
@@ -87,8 +88,10 @@ def inbound_of(document: Document, raw: Raw, zone: ZoneInfo) -> Inbound:
             reply_to=(ReplyAddress(channel=CHANNEL, address=message.sender),),
         ),
         place=said.place,
+        conversation=(Turn(speaker=Speaker.CITIZEN, text=said.text, start=written_at),),
         attachments=said.attachments,
-        threads=tuple(chain(_numbers(said.text), _talk(message, raw))),
+        # What asks nothing gathers nobody: a request that comes after it must open a ticket of its own.
+        threads=_numbers(said.text) if said.disposition else (*_numbers(said.text), *_talk(message, raw)),
         senders=(f"{CHANNEL}:{message.sender}",),
         flags=said.flags,
         disposition=said.disposition,

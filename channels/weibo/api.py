@@ -7,28 +7,34 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import aiohttp
 
 from channels.addresses import Network
 from channels.guard import guarded
+from channels.social.once import once
 
 ANSWER_MAX: Final = 8 * 1024 * 1024
 """200 posts with everything that hangs on them are about 2 MB."""
 TIMEOUT: Final = 20.0
 CONNECT: Final = 5.0
+TOKEN_MAX: Final = 4096
 
 # open.weibo.com, "Error code" and "Rate-limiting".
-BUSY: Final = frozenset({10001, 10002, 10003, 10009, 10010, 10011})
-LIMITED: Final = frozenset({10004, 10022, 10023, 10024})
+BUSY: Final = frozenset({10001, 10002, 10003, 10009, 10010, 10011, 20014, 20032})
+"""20032: it was written, and is shown in a minute or two."""
+LIMITED: Final = frozenset({10004, 10022, 10023, 10024, 20015, 20016, 20022, 20031})
+"""20016: too many posts in an hour. 20015, 20022, 20031: Weibo mistrusts our account or address for a while."""
 TOKEN: Final = frozenset({10006, *range(21314, 21320), *range(21322, 21328), 21330, 21332})
 GONE: Final = frozenset({20101, 20201})
-REPEATED: Final = frozenset({20016, 20017, 20019})
-FORBIDDEN: Final = frozenset({10014, 20003, 20112, 20206, 20207, 20210})
+REPEATED: Final = frozenset({20017, 20019, 20306})
+FORBIDDEN: Final = frozenset({10014, 20003, 20112, 20206, 20207, 20210, 20301})
+"""20301: whom we may not write to in private: no follower, nothing written within 48 hours, answered already."""
 LIMITED_FOR: Final = 3600.0
 """Seconds: Weibo's limits are of an hour or a day, and it does not say of which."""
 
@@ -61,12 +67,22 @@ class Refused(WeiboError):
     """Weibo's no to this call; the same again gets the same."""
 
 
+class _Token(NamedTuple):
+    """What the file held, and when it was written."""
+
+    text: str
+    written: int
+
+
+_NO_TOKEN: Final = _Token("", 0)
+
+
 class Api:
     """A session of calls. Every call raises the errors above, and nothing else."""
 
     def __init__(self, token_file: Path, allow_private: tuple[Network, ...], *, timeout: float = TIMEOUT) -> None:
         self._token_file = token_file
-        self._token = ""
+        self._used = _NO_TOKEN
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(socket_factory=guarded(allow_private)),
             timeout=aiohttp.ClientTimeout(total=timeout, connect=CONNECT),
@@ -84,20 +100,23 @@ class Api:
         await self._session.close()
 
     async def has_refused_token(self) -> bool:
-        """Whether the file still holds nothing but the token of the last call."""
-        return await self._read_token() in ("", self._token)
+        """Whether the file is still the one of the last call, or holds nothing. Weibo may renew a token and not change
+        it, so a file that was written anew counts."""
+        found = await asyncio.to_thread(self._read_token)
+        return not found.text or found == self._used
 
     async def _access(self) -> dict[str, str]:
-        self._token = await self._read_token()
-        if not self._token:
+        self._used = await asyncio.to_thread(self._read_token)
+        if not self._used.text:
             raise TokenRefused("token_unreadable")
-        return {"access_token": self._token}
+        return {"access_token": self._used.text}
 
-    async def _read_token(self) -> str:
+    def _read_token(self) -> _Token:
         try:
-            return (await asyncio.to_thread(self._token_file.read_text, "utf-8")).strip()
+            with self._token_file.open("rb") as file:
+                return _Token(file.read(TOKEN_MAX).decode().strip(), os.fstat(file.fileno()).st_mtime_ns)
         except (OSError, UnicodeDecodeError):
-            return ""
+            return _NO_TOKEN
 
     async def get(self, url: str, **parameters: str | int) -> dict[str, Any]:
         """Read something."""
@@ -109,7 +128,9 @@ class Api:
 
     async def _call(self, method: str, url: str, **content: Mapping[str, str]) -> dict[str, Any]:
         try:
-            async with self._session.request(method, url, allow_redirects=False, **content) as response:  # type: ignore[arg-type] # params and data
+            async with self._session.request(
+                method, url, allow_redirects=False, middlewares=(once(),), **content
+            ) as response:  # type: ignore[arg-type] # params and data
                 status, body = response.status, await _body(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotSent(type(error).__name__) from None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -34,6 +34,7 @@ PATH: Final = "/api/v1/weibo/callback"
 BODY_MAX: Final = 64 * 1024
 TOLERANCE: Final = 600.0
 """Seconds between Weibo's clock and ours."""
+NO_SECRET: Final = 30.0
 _LOGGED: Final = 20
 """Refusals a minute that are logged: anybody can send wrong ones."""
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,15}")
@@ -75,6 +76,7 @@ class Callback:
             word = request.query.get("echostr", "")
             if not _WORD.fullmatch(word):
                 raise RefusedError(HTTPStatus.BAD_REQUEST, "echostr_invalid", "There is no echostr to repeat.")
+            log.info("weibo_callback_confirmed")
             return web.Response(text=word, headers={"X-Content-Type-Options": "nosniff"})
 
         return await self._guarded(confirming)
@@ -88,17 +90,23 @@ class Callback:
 
         return await self._guarded(receiving)
 
-    async def _guarded(self, work: Callable[[], Any]) -> web.StreamResponse:
+    async def _guarded(self, work: Callable[[], Awaitable[web.Response]]) -> web.StreamResponse:
         async def answer() -> web.Response:
             try:
-                found: web.Response = await work()
+                return await work()
             except RefusedError as error:
-                if not self._noise.take(error.code):
-                    log.warning("weibo_push_refused", code=error.code)
+                self._note(error.code)
                 return problem.problem(error.status, error.code, error.detail)
-            return found
+            except Rejected as error:
+                self._note(error.code)
+                raise
 
         return await problem.answer(answer())
+
+    def _note(self, code: str) -> None:
+        """For the operator: the sender is a program, and nobody reads what it is told."""
+        if not self._noise.take(code):
+            log.warning("weibo_push_refused", code=code)
 
     async def _admit(self, request: web.Request) -> None:
         """Raises RefusedError, TryAgain: the secret cannot be read."""
@@ -116,9 +124,16 @@ class Callback:
         try:
             text = await asyncio.to_thread(self._secret_file.read_text, "utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            log.error("weibo_secret_unreadable", file=str(self._secret_file), error=type(error).__name__)
-            raise TryAgain(30.0, "the App Secret cannot be read") from None
-        return [line.strip() for line in text.splitlines() if line.strip()]
+            raise self._no_secret(type(error).__name__) from None
+        if not (secrets := [line.strip() for line in text.splitlines() if line.strip()]):
+            raise self._no_secret("empty")
+        return secrets
+
+    def _no_secret(self, why: str) -> TryAgain:
+        """Nobody's message may be lost for that: Weibo sends it again."""
+        if not self._noise.take("secret_unreadable"):
+            log.error("weibo_secret_unreadable", file=str(self._secret_file), error=why)
+        return TryAgain(NO_SECRET, "the App Secret cannot be read")
 
     async def _take(self, request: web.Request, body: bytes) -> web.Response:
         """Raises Rejected, or TryAgain: nothing was accepted."""
@@ -134,8 +149,11 @@ class Callback:
             if error.code in ("event", "own_post"):  # they open no ticket, and Weibo need not send them again
                 return _taken()
             raise
+        except Exception as error:  # ours, so the citizen's message is kept: it is parsed again behind the spool
+            log.error("weibo_parse_failed", error=type(error).__name__)
+            inbound = None
         receipt = await self._host.accept(raw)
-        if message.get("type") == "mention":  # it was said in public: so is the answer, by the worker
+        if inbound is None or message.get("type") == "mention":  # what was said in public is answered by the worker
             return _taken()
         return _passive(message, received(alerted(receipt, inbound), inbound))
 

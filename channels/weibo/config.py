@@ -5,6 +5,7 @@ May not hold a secret: files do.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -25,6 +26,7 @@ from channels.addresses import Network, is_literal, permitted
 List = Literal["mentions", "comment_mentions", "comments"]
 CALLS_OF_A_REPLY: Final = 2
 """Reading back and writing."""
+_DAY: Final = 86_400
 
 Private = Annotated[Network, PlainSerializer(str, return_type=str, when_used="json")]
 Uid = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
@@ -104,6 +106,8 @@ class WeiboConfig(_Block):
 
     @property
     def polling_calls(self) -> int:
-        """Calls of the budget that are not kept for answers."""
-        share = self.replies_per_day * CALLS_OF_A_REPLY * self.budget.seconds / 86_400
-        return self.budget.calls - round(share)
+        """Calls of the budget that are not kept for answers. The meter of answers (workers/meter.py) lets half of a
+        day's calls through at once and the others evenly, so a short window may see half a day's."""
+        per_day = self.replies_per_day * CALLS_OF_A_REPLY
+        at_once = max(per_day / 2, CALLS_OF_A_REPLY) if per_day else 0
+        return self.budget.calls - math.ceil(at_once + (per_day - at_once) * self.budget.seconds / _DAY)

@@ -30,8 +30,12 @@ PAGE: Final = 200
 LOOK_BACK: Final = 86_400.0
 """Seconds before the first walk of all: older mentions are from before the hotline listened."""
 TOKEN_EVERY: Final = 86_400.0
+TOKEN_AGAIN: Final = 3_600.0
+"""Seconds until Weibo is asked again when a token ends, and it gave no answer."""
 TOKEN_LOOK: Final = 5.0
 SOON: Final = 7 * 86_400.0
+FRESH: Final = 5.0
+"""Seconds for which a saved count, and the lease it renewed, are surely worth something: a third of a lease."""
 BACK_OFF: Final = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 300.0, 900.0)
 
 
@@ -111,11 +115,14 @@ class Poller:
     async def _walk(self, source: Source) -> None:
         """From the newest item, or where the last walk stopped, back to what was taken. What is on the way is offered
         whatever its id: Weibo shows some posts late, below newer ones, and the source id drops what was taken."""
-        walk = self._place.walk(source.name)
+        walk, said_twice = self._place.walk(source.name), False
         while (page := await self._page(source, walk.below)) is not None:
             ids = [identity for item in page if (identity := id_of(item))]
             await self._takes.take([item for item in page if not self._too_old(item)])
             self._place.recent = self._takes.known
+            if not ids and walk.top and not said_twice:  # an empty answer is Weibo's commonest mistake
+                said_twice = True
+                continue
             if ids:
                 walk.step(ids)
             if not ids or min(ids) <= walk.since or all(map(self._too_old, page)):
@@ -169,11 +176,21 @@ class Poller:
 
     async def _counted(self, work: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
         """One call. It is counted, and the count is saved, before it is made: a crash wastes a call at most."""
-        while (wait := self._budget.wait(self._place.tat or 0.0, self._clock())) > 0:
-            await self._sleep(wait)
-        self._place.tat = self._budget.spend(self._place.tat or 0.0, self._clock())
-        await self._save()
-        return await work()
+        await self._count()
+        try:
+            return await work()
+        finally:
+            self._place.tat = self._budget.ended(self._place.tat or 0.0, self._clock())
+
+    async def _count(self) -> None:
+        """Once more when saving took long (Redis was away, we were stopped): another gateway may poll by now."""
+        counted = -FRESH
+        while self._clock() - counted >= FRESH:
+            while (wait := self._budget.wait(self._place.tat or 0.0, self._clock())) > 0:
+                await self._sleep(wait)
+            counted = self._clock()
+            self._place.tat = self._budget.spend(self._place.tat or 0.0, counted)
+            await self._save()
 
     async def _save(self) -> None:
         try:
@@ -207,13 +224,16 @@ class Poller:
         if self._clock() - self._place.token_checked < TOKEN_EVERY:
             return
         answer: dict[str, Any] = {}
+        again = TOKEN_EVERY
         try:
             answer = await self._counted(lambda: self._api.post(f"{self._config.api}/oauth2/get_token_info"))
         except TokenRefused as error:
             await self._new_token(error)
+            return
         except WeiboError as error:
             log.warning("weibo_token_unknown", code=error.code)
-        self._place.token_checked = self._clock()
+            again = TOKEN_EVERY if isinstance(error, Refused) else TOKEN_AGAIN
+        self._place.token_checked = self._clock() - TOKEN_EVERY + again
         await self._save()
         left = answer.get("expire_in", self._stated())
         if isinstance(left, int | float) and left < SOON:

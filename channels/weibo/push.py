@@ -108,7 +108,8 @@ def _requester(sender: str, kind: str, data: Mapping[str, Any]) -> Requester:
         else ()
     )
     handle = Handle(platform=CHANNEL, id=sender)
-    return Requester(handles=(handle,), reply_to=(private, *public), receipt_to=public[0] if public else private)
+    receipt_to = (*public, private)[0] if kind == "mention" else None  # a message had its own within the callback
+    return Requester(handles=(handle,), reply_to=(private, *public), receipt_to=receipt_to)
 
 
 def _threads(sender: str, kind: str, data: Mapping[str, Any], text: str, at: datetime | None) -> tuple[str, ...]:

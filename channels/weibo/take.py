@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -29,7 +29,10 @@ LONG_TEXTS: Final = 50
 """Ids in one call of statuses/show_batch."""
 TOGETHER: Final = 50
 """Posts that wait for one fsync together."""
-KNOWN: Final = 600
+PICTURED: Final = 8
+"""Of these, posts with pictures: each may hold 40 MB."""
+KNOWN: Final = 800
+"""More than the newest pages of all lists hold together."""
 LEAST: Final = 0.1
 BROKEN: Final = 1.0
 """Seconds until a post is offered again: at least, and after an error of ours."""
@@ -57,12 +60,11 @@ class Taker:
     async def take(self, items: Sequence[Item]) -> None:
         """Returns when every one of them is durable, or was refused for what it is."""
         fresh = [item for item in reversed(items) if self._is_new(item)]
-        whole = await self._whole(fresh)
-        for start in range(0, len(fresh), TOGETHER):
-            end = start + TOGETHER
-            raws = await asyncio.gather(*map(self._raw, whole[start:end]))
+        for group in _groups(list(zip(map(name_of, fresh), await self._whole(fresh), strict=True))):
+            raws = await asyncio.gather(*(self._raw(item) for _, item in group))
             await self._accept([raw for raw in raws if raw is not None])
-            self.know([name_of(item) for item in fresh[start:end]])
+            self.know([name for name, _ in group])
+        self.know([name for item in reversed(items) if (name := name_of(item)) in self._known])
 
     @property
     def known(self) -> list[str]:
@@ -70,8 +72,10 @@ class Taker:
         return list(self._known)
 
     def know(self, taken: Sequence[str]) -> None:
-        """These were taken before."""
-        self._known.update(dict.fromkeys(taken))
+        """These were taken before. What is still listed is forgotten last."""
+        for name in taken:
+            self._known[name] = None
+            self._known.move_to_end(name)
         while len(self._known) > KNOWN:
             self._known.popitem(last=False)
 
@@ -131,3 +135,18 @@ class Taker:
                     raise outcome
             waiting = again
             await asyncio.sleep(after)
+
+
+def _groups(posts: Sequence[tuple[str, Item]]) -> Iterator[Sequence[tuple[str, Item]]]:
+    """In their order, as many at a time as memory has room for."""
+    group: list[tuple[str, Item]] = []
+    pictured = 0
+    for post in posts:
+        heavy = bool(picture_urls(post[1]))
+        if len(group) == TOGETHER or (heavy and pictured == PICTURED):
+            yield group
+            group, pictured = [], 0
+        group.append(post)
+        pictured += heavy
+    if group:
+        yield group

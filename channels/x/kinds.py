@@ -72,5 +72,5 @@ def refusal(item: Any) -> Rejected:
         return Rejected("not_an_object", "This is no JSON object.")
     for code, names in _OTHERS:
         if item.keys() >= names:
-            return Rejected(code, f"This is no post, but {code.replace('_', ' ')}.")
+            return Rejected(code, f"This is no post of X: {code.replace('_', ' ')}.")
     return Rejected("no_post", "This is no post.")

@@ -19,15 +19,13 @@ from channels.x.client import (
     Answer,
     Api,
     CallError,
-    InDoubt,
     Limited,
-    NotSent,
     Refused,
     TokenRefused,
     connected,
     fingerprint,
 )
-from channels.x.config import XConfig
+from channels.x.config import A_DAY, XConfig
 from channels.x.document import Document, identity, mapping, members, moment, text
 from channels.x.documents import dump, with_context
 from channels.x.place import Place, written_at
@@ -83,10 +81,10 @@ class Poller:
 
     async def run(self) -> None:
         """Poll whenever this gateway has the lease."""
-        log.info("x_plan", seconds=self._config.interval, calls_a_day=round(86_400 / self._config.interval))
+        calls = round(A_DAY / self._config.interval)
+        log.info("x_plan", calls=calls, seconds=A_DAY, apart=self._config.interval)
         while True:
             place = Place.read(await self._host.load_cursor())
-            self._taker.forget()
             try:
                 await self._follow(place)
             except LeaseLost:
@@ -169,7 +167,7 @@ class Poller:
         """Wait as long as this failure wants. It is said once: an outage of a day is one line."""
         self._failures += 1
         if self._down != error.reason:
-            log.error(_EVENTS.get(type(error), "x_unreachable"), error=error.reason)
+            _tell(error)
         self._down = error.reason
         match error:
             case TokenRefused():
@@ -213,13 +211,16 @@ def _may_lack_some(place: Place, found: dict[int, bytes], token: str | None) -> 
     return token is not None or len(found) >= REACHABLE - HIDDEN
 
 
-_EVENTS: Final[dict[type[CallError], str]] = {
-    TokenRefused: "x_token_refused",
-    Limited: "x_limited",
-    Refused: "x_refused",
-    NotSent: "x_unreachable",
-    InDoubt: "x_unreachable",
-}
+def _tell(error: CallError) -> None:
+    match error:
+        case TokenRefused():
+            log.error("x_token_refused", error=error.reason)
+        case Limited():
+            log.error("x_limited", error=error.reason)
+        case Refused():
+            log.error("x_refused", error=error.reason)
+        case _:
+            log.error("x_unreachable", error=error.reason)
 
 
 def _posts(document: Document, start: datetime | None) -> dict[int, bytes]:

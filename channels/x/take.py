@@ -58,10 +58,6 @@ class Taker:
         """So long as it is not 0 the place may not move."""
         return len(self._owed)
 
-    def forget(self) -> None:
-        """Another gateway may have polled: it takes what we owe."""
-        self._owed = []
-
     async def take(self, bodies: Sequence[bytes]) -> None:
         """Accept them, in this order, after what is owed."""
         owed, self._owed = self._owed, []

@@ -45,6 +45,12 @@ def test_a_unit_that_is_ourselves_is_named(own: str) -> None:
         reach.check(config(RELAY, {"water": {"type": "email", "to": own}}))
 
 
+@pytest.mark.parametrize("name", ["noreply", "no-reply+3", "notifications", "postmaster", "mailer-daemon"])
+def test_a_mailbox_whose_answers_would_pass_for_a_programs_is_named(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"water\.to: is a program's address"):
+        reach.check(config(RELAY, {"water": {"type": "email", "to": f"{name}@water.example"}}))
+
+
 def test_nothing_is_asked_where_no_unit_is_reached_by_email() -> None:
     reach.check(config({"email": False}, {}))
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tests.social_samples import weibo, x
+from tests.social_samples import wechat, weibo, x
 from tests.social_samples.tally import COLUMNS, DATA, ROOT, Tally
 
 TARGET: Final = ROOT / "docs/reference/social-samples.md"
-PLATFORMS: Final[tuple[Callable[[Path], dict[str, Tally]], ...]] = (weibo.tallies, x.tallies)
+PLATFORMS: Final[tuple[Callable[[Path], dict[str, Tally]], ...]] = (weibo.tallies, wechat.tallies, x.tallies)
 """A platform's module adds its function here."""
 
 HEAD: Final = """# Objects of public platforms

@@ -1,4 +1,4 @@
-"""WeChat with real processes: a conversation is one ticket that grows, whatever is pushed twice or killed in between."""
+"""WeChat with real processes: a conversation is one ticket that grows, whatever comes twice or is killed in between."""
 
 from __future__ import annotations
 
@@ -82,12 +82,12 @@ def test_a_conversation_is_one_ticket_that_grows(line: Up, wechat: Remote) -> No
     wait_until(lambda: line.settled() and len(line.tickets()) == 2, "two tickets")
 
     def grown() -> list[dict[str, Any]]:
-        return [one for one in line.tickets().values() if len(one["conversation"]) == 3]
+        return [one for one in line.tickets().values() if len(one["conversation"]) == 4]
 
     wait_until(grown, "it has grown")
     [ticket] = grown()
     assert ticket["text"] == WORDS
-    assert sorted(turn["text"] for turn in ticket["conversation"]) == ["", "晚上老人出门不安全", "柳荫街 12 号"]
+    assert sorted(turn["text"] for turn in ticket["conversation"]) == ["", "晚上老人出门不安全", WORDS, "柳荫街 12 号"]
     assert [one["media_type"] for one in ticket["attachments"]] == ["image/jpeg"]
     assert ticket["source"]["verified"] == [{"method": "wechat_sealed_signature", "result": "pass"}]
     stats = wechat.stats()

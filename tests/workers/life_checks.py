@@ -64,7 +64,8 @@ class Replay:
             self._notified(data)
         self.messages += event["type"] == FOLLOWED_UP
         if event["type"] == FOLLOWED_UP or STEPS.get(event["type"]) in TELLS_UNITS:
-            for unit in before | self.informed:
+            helped = STEPS.get(event["type"]) is StepName.HELP  # what a helper did concerns who leads
+            for unit in frozenset({self.lead}) if helped else before | self.informed:
                 self.concerns[unit].append(self.version)
 
     def _step(self, step: StepName, data: Mapping[str, Any]) -> None:

@@ -49,3 +49,11 @@ async def test_what_a_program_says_leaves_half_of_it_to_people(valkey):
         notices = [await meter.take("weibo", allowance, NOW, reserved=0.5) for _ in range(13)]
         assert [wait > 0 for wait in notices] == [False] * 12 + [True]
         assert await meter.take("weibo", allowance, NOW) == 0
+
+
+async def test_none_is_let_through_uncounted_when_less_than_a_millisecond_is_missing(valkey):
+    async with connect_async(valkey.config, valkey.directory) as client:
+        meter, allowance, at = Meter(client), Allowance(calls=1, per_day=48), NOW + timedelta(microseconds=600)
+        waits = [await meter.take("weibo", allowance, at) for _ in range(26)]
+        assert waits[:24] == [0.0] * 24
+        assert all(wait > 0 for wait in waits[24:])

@@ -80,3 +80,8 @@ def test_the_words_that_a_letter_teaches_are_understood(language: Any) -> None:
     assert [STEP_WORDS[word] for word in taught] == [
         "sign", "contact", "progress", "help", "ask_help", "object", "extend", "reply",
     ]  # fmt: skip
+
+
+def test_the_line_that_parts_an_answer_from_our_letter_is_broken_by_no_program() -> None:
+    """Quoted within the 78 characters of RFC 5322 2.1.1, a wide one counted as two."""
+    assert all(sum(2 if ord(char) > 0x7F else 1 for char in cut) <= 60 for cut in CUTS)

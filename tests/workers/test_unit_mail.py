@@ -234,7 +234,8 @@ async def test_what_cannot_be_taken_is_told_with_the_reason_once_and_takes_nothi
     await line.open()
     before = (await line.record()).state
     assert [await line.says(text) for _ in range(2)] == [("unit_refused", code)] * 2
-    assert (await line.record()).state == (State.SIGNED if code == "not_another" else before)
+    assert (await line.record()).state == before
+    assert await line.steps() == []
     await line.turn()
     await line.turn()
     _, answer = line.far.letters(OFFICE.lower())
@@ -276,6 +277,24 @@ async def test_a_helper_says_its_part_and_no_more(line):
     assert (await line.steps())[-1] == ("helped", "willow")
 
 
+async def test_a_program_that_answers_for_a_helper_writes_to_itself_no_letter(line):
+    await line.open()
+    await line.says("吹哨：请柳树街道清理现场")
+    await line.turn()
+    letters = len(line.far.letters(STREET))
+    for n in range(3):
+        assert await line.says("您好，来信已收到。", sender=STREET, key=f"{n}") == ("unit_step", "help")
+        await line.turn()
+    assert len(line.far.letters(STREET)) == letters
+    assert "协办单位已反馈办理情况" in line.far.letters(OFFICE.lower())[-1].text
+
+
+async def test_who_signs_a_letter_with_its_own_name_asks_the_others_for_help(line):
+    await line.open()
+    assert await line.says("吹哨：请柳树街道围挡\n\n城北区城管局 李四") == ("unit_step", "sign, ask_help")
+    assert (await line.record()).fields["co"] == "willow"
+
+
 async def test_of_units_with_one_mailbox_it_is_the_one_whose_ticket_it_is(line):
     await line.open()
     await line.says("签收", sender=OFFICE.upper())
@@ -296,3 +315,15 @@ async def test_a_stranger_a_forged_sender_and_an_unknown_number_change_nothing(l
     other = UnitWord(number="2026010100000019", sender=OFFICE, text="签收")
     assert await mail.record(UnitLetter(other, "k", NOW)) == MISSING
     assert (await line.record()).version == before
+
+
+@pytest.mark.parametrize("result", ["temperror", "permerror"])
+async def test_whose_sender_could_not_be_verified_takes_no_step_and_the_unit_is_asked_again(line, result):
+    """A forger brings it about, by a signature whose key server does not answer or by a second author."""
+    await line.open()
+    doubtful = (Verification(method="dmarc", result=result),)
+    assert await line.says("办结：解决\n好了", verified=doubtful) == ("unit_refused", "unproven")
+    assert (await line.record()).state == State.DISPATCHED
+    await line.turn()
+    assert "无法验证发件人" in line.far.letters(OFFICE.lower())[-1].text
+    assert (await line.says("办结：解决\n好了", key="again"))[0] == "unit_step"

@@ -143,3 +143,13 @@ async def test_the_rule_and_the_candidates_are_the_centres_matter(lived):
     record = await lived((StepName.TRIAGE, CATALOGUE, {"reason": "?", "candidates": ("lamp",)}), DISPATCHED)
     assert "candidates" in seen(record, None)
     assert "candidates" not in seen(record, "lamp")
+
+
+async def test_what_a_unit_objected_with_is_the_centres_matter_and_its_own(lived):
+    paper = AttachmentRef(
+        name="三定方案.pdf", media_type="application/pdf", size=1, sha256="a" * 64, blob=f"2026/01/15/{'a' * 64}"
+    )
+    objected = (StepName.OBJECT, LAMP, {"reason": "不归我们", "attachments": (paper,)})
+    record = await lived(DISPATCHED, objected)
+    sees = {unit: "三定方案" in seen(record, unit) for unit in ("lamp", "police", "willow", None)}
+    assert sees == {"lamp": True, "police": False, "willow": False, None: True}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -15,13 +14,13 @@ from channels.wechat.message import message_of
 from normalizer.errors import Rejected
 from normalizer.identity import number
 from normalizer.ticket import Inbound, Raw
-from tests.channels.wechat.table import outcome, outcomes
 from tests.channels.wechat.wechats import CITIZEN, WRITTEN, message, xml
+from tests.social_samples.tally import DATA, files
+from tests.social_samples.wechat import tallies
 
-DATA = Path("/work/shared/data/social")
 NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 NUMBER = number(NOW.date(), 0, 7)
-samples = pytest.mark.skipif(not DATA.exists(), reason="the samples are not on this machine")
+samples = pytest.mark.skipif(not DATA.is_dir(), reason="the shared objects of platforms are not beside the project")
 
 
 def parse(body: bytes, **settings: object) -> Inbound:
@@ -31,20 +30,22 @@ def parse(body: bytes, **settings: object) -> Inbound:
 
 @samples
 def test_every_sample_is_a_ticket_or_has_a_coded_refusal() -> None:
-    assert dict(outcomes(DATA)) == {
-        "wechat_xml/WeRoBot": Counter(event=34, ticket=9),
-        "wechat_xml/WxJava": Counter(event=10, ticket=3, xml_invalid=1),
-        "wechat_xml/wechatpy": Counter(event=59, ticket=16, encrypted=3, not_a_message=1),
+    found = tallies()
+    assert {name: (one.tickets, dict(one.refused)) for name, one in found.items()} == {
+        "wechat_xml/WeRoBot": (9, {"event": 34}),
+        "wechat_xml/WxJava": (3, {"event": 10, "xml_invalid": 1}),
+        "wechat_xml/wechatpy": (16, {"event": 59, "encrypted": 3, "not_a_message": 1}),
     }
+    assert all(one.with_time == one.author == one.tickets for one in found.values())
 
 
 @samples
 def test_every_sample_that_is_no_event_is_a_ticket() -> None:
-    for file in sorted((DATA / "wechat_xml").rglob("*.xml")):
+    for file in files(DATA / "wechat_xml"):
         body = file.read_bytes()
-        is_event = b"event]]></MsgType>" in body or b"event]]> </MsgType>" in body
-        if b"<MsgType>" in body and not is_event and outcome(body) != "xml_invalid":
-            assert outcome(body) == "ticket", file.name
+        kind = re.search(rb"<MsgType>\s*<!\[CDATA\[(\w+)\]\]>\s*</MsgType>", body)
+        if kind is not None and not kind[1].endswith(b"event") and body.count(b"<xml>") == 1:
+            assert parse(body).requester.handles, file.name
 
 
 @samples
@@ -57,7 +58,10 @@ def test_the_position_of_a_sample_is_kept_as_it_was_sent() -> None:
 
 def test_the_time_is_told_in_the_sites_zone() -> None:
     def told(**settings: object) -> str:
-        return next(note.detail for note in parse(message(n=0), **settings).notes if note.code == "written_at")
+        [opening] = parse(message(n=0, Content="路灯坏了"), **settings).conversation
+        assert (opening.speaker, opening.text) == ("citizen", "路灯坏了")
+        assert opening.start is not None
+        return opening.start.isoformat()
 
     assert told() == "2025-11-25T00:00:00+08:00"
     assert told(timezone="Europe/Berlin") == "2025-11-24T17:00:00+01:00"
@@ -86,6 +90,15 @@ def test_another_citizen_has_another_conversation() -> None:
     one, other = parse(message(Content="路灯坏了")), parse(message(sender="oAnother", Content="路灯坏了"))
     assert not set(one.threads) & set(other.threads)
     assert not set(one.senders) & set(other.senders)
+
+
+@pytest.mark.parametrize("text", ["你好", "/::)", "[微笑]"])
+def test_what_asks_nothing_gathers_no_request_that_comes_after_it(text: str) -> None:
+    assert parse(message(Content=text)).threads == ()
+
+
+def test_thanks_that_name_a_ticket_belong_to_it() -> None:
+    assert parse(message(Content=f"{NUMBER} 谢谢")).threads[0] == f"number:{NUMBER}"
 
 
 @pytest.mark.parametrize("text", [f"关于{NUMBER}", f"编号：{NUMBER}。", NUMBER, f"{NUMBER} {NUMBER}"])

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession
 from structlog.testing import capture_logs
 
 from channels.fake_host import FakeHost
@@ -19,8 +17,8 @@ from channels.testing import ChannelContract, Outcome
 from channels.wechat import Wechat
 from channels.wechat.callback import PATH
 from channels.wechat.xml import fields_of
-from normalizer.errors import TryAgain
 from normalizer.ticket import Raw
+from tests.channels.wechat.callbacks import NOW, WORDS, code_of, push, running
 from tests.channels.wechat.wechats import (
     ACCOUNT,
     CITIZEN,
@@ -32,12 +30,6 @@ from tests.channels.wechat.wechats import (
     query,
     sealed,
     unsealed,
-)
-
-NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
-WORDS = "五一北路的路灯坏了，我叫欧阳测试，电话 13800138000"
-PNG = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 
 
@@ -91,26 +83,6 @@ class TestSealedWechat(TestWechat):
 
     def request(self, body: bytes) -> tuple[bytes, Mapping[str, str]]:
         return sealed(body)
-
-
-@asynccontextmanager
-async def running(**settings: object) -> AsyncIterator[tuple[FakeHost, ClientSession]]:
-    channel = Wechat(Wechat.config_type.model_validate(PLAIN | settings))
-    async with FakeHost() as host, ClientSession(base_url=host.public_url) as client:
-        task = asyncio.create_task(channel.run(host))
-        await host.routed.wait()
-        yield host, client
-        task.cancel()
-        await asyncio.wait({task})
-
-
-async def push(client: ClientSession, body: bytes, asked: Mapping[str, str] | None = None) -> tuple[int, bytes]:
-    async with client.post(PATH, data=body, params=query() if asked is None else asked) as answer:
-        return answer.status, await answer.read()
-
-
-def code_of(answer: bytes) -> str:
-    return json.loads(answer)["code"]
 
 
 # GET
@@ -222,8 +194,10 @@ async def test_a_large_body_is_413_and_not_read() -> None:
 )
 async def test_what_is_no_message_is_422_with_a_code(body: bytes, code: str) -> None:
     async with running(account=None) as (host, client):
-        status, answer = await push(client, body)
+        with capture_logs() as events:
+            status, answer = await push(client, body)
         assert (status, code_of(answer)) == (422, code)
+        assert [event["code"] for event in events if event["event"] == "wechat_refused"] == [code]
         assert not host.taken
 
 
@@ -304,144 +278,6 @@ async def test_an_old_key_is_good_while_both_stand_in_the_file(tmp_path: Path) -
         assert status == 200
         assert unsealed(fields_of(answer), bytes(32)), "answered with the key it came with"
         assert (await push(client, *sealed(message(n=2, Content=WORDS), key=KEY)))[0] == 200
-
-
-# What the citizen reads
-
-
-async def test_the_citizen_reads_number_code_and_where_to_look() -> None:
-    async with running() as (host, client):
-        _, answer = await push(client, message(Content="五一北路的路灯坏了"))
-        said = fields_of(answer)
-        assert (said["ToUserName"], said["FromUserName"]) == (CITIZEN, ACCOUNT)
-        assert int(said["CreateTime"]) > 1_700_000_000
-        receipt = said["Content"].splitlines()
-        assert receipt[0] == "您的诉求已收到。"
-        assert f"{host.public_url}/t/" in said["Content"]
-        assert sum(line.startswith(("编号：", "查询码：")) for line in receipt) == 2
-        assert len(said["Content"].encode()) < 2048
-        _, answer = await push(client, message(n=2, Content="The street lamp is broken"))
-        assert fields_of(answer)["Content"].startswith("Your request was received.")
-
-
-async def test_whoever_is_in_danger_reads_first_whom_to_call() -> None:
-    async with running() as (_, client):
-        _, answer = await push(client, message(Content="三楼着火了，有人被困，快救命"))
-        first = fields_of(answer)["Content"].splitlines()[0]
-        assert "119" in first
-        assert "立即拨打" in first
-
-
-async def test_who_sent_no_words_is_asked_for_words() -> None:
-    async with running() as (host, client):
-        for n, fields in enumerate(({"kind": "voice", "MediaId": "m"}, {"kind": "video", "MediaId": "m"})):
-            _, answer = await push(client, message(**fields, n=n))
-            assert "请再用文字说明" in fields_of(answer)["Content"]
-        _, answer = await push(client, message(Content="/::)/::)", n=9))
-        assert fields_of(answer)["Content"].startswith("消息已收到。如有诉求")
-        assert len(host.taken) == 3, "kept all the same"
-
-
-async def test_an_event_is_taken_and_opens_no_ticket() -> None:
-    async with running() as (host, client):
-        for n, event in enumerate(("unsubscribe", "CLICK", "LOCATION", "TEMPLATESENDJOBFINISH")):
-            body = message("event", n=n, Event=event, EventKey="k", Status="success")
-            assert await push(client, body) == (200, b"success")
-        _, welcome = await push(client, message("event", n=8, Event="subscribe"))
-        assert "政务服务便民热线" in fields_of(welcome)["Content"]
-        assert not host.taken
-
-
-async def test_a_template_message_that_did_not_arrive_is_logged_by_its_reference() -> None:
-    async with running() as (_, client):
-        with capture_logs() as events:
-            body = message("event", Event="TEMPLATESENDJOBFINISH", MsgID=200163840, Status="failed:user block")
-            assert await push(client, body) == (200, b"success")
-        [event] = [event for event in events if event["event"] == "wechat_template_not_delivered"]
-        assert event["reference"] == "template:200163840"
-        assert CITIZEN not in str(events)
-
-
-async def test_while_we_cannot_take_it_wechat_is_told_to_come_again_and_nothing_else() -> None:
-    async with running() as (host, client):
-        host.outcomes.extend([TryAgain(5), TryAgain(5), None])
-        asked = query()
-        told = [await push(client, message(Content=WORDS), asked) for _ in range(3)]
-        assert [status for status, _ in told] == [503, 503, 200]
-        assert len(host.taken) == 1
-
-
-async def test_refusals_do_not_fill_the_log() -> None:
-    async with running() as (_, client):
-        with capture_logs() as events:
-            for _ in range(60):
-                await push(client, message(Content=WORDS), query(token="wrong"))
-        assert len(events) <= 21
-
-
-# Pictures
-
-
-@asynccontextmanager
-async def picture_host(slow: asyncio.Event | None = None) -> AsyncIterator[tuple[str, list[str]]]:
-    asked: list[str] = []
-
-    async def serve(request: web.Request) -> web.StreamResponse:
-        asked.append(request.path)
-        if slow is not None:
-            await slow.wait()
-        return web.Response(body=PNG, content_type="image/jpeg")
-
-    app = web.Application()
-    app.router.add_get("/{path:.*}", serve)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"127.0.0.1:{runner.addresses[0][1]}", asked
-    finally:
-        if slow is not None:
-            slow.set()
-        await runner.cleanup()
-
-
-async def test_a_picture_comes_with_its_message() -> None:
-    async with picture_host() as (at, asked):
-        settings = {"picture_hosts": [at], "allow_private": ["127.0.0.0/8"]}
-        async with running(**settings) as (host, client):
-            body = message("image", PicUrl=f"http://{at}/mmbiz_jpg/abc/0", MediaId="m")
-            assert (await push(client, body))[0] == 200
-            (kept,) = host.taken.values()
-            inbound = Wechat(Wechat.config_type.model_validate(PLAIN)).parse(kept)
-            assert [one.content for one in inbound.attachments] == [PNG]
-            assert inbound.notes[0].code == "written_at"
-            assert asked == ["/mmbiz_jpg/abc/0"]
-            # A second try without its picture is the same submission.
-            bare = Wechat(Wechat.config_type.model_validate(PLAIN)).parse(
-                Raw(channel="wechat", source_id=kept.source_id, received_at=NOW, body=body)
-            )
-            assert bare.digest == inbound.digest
-
-
-@pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:1/x", "file:///etc/passwd", "this is a url", "https://evil.example/"]
-)
-async def test_a_picture_from_elsewhere_is_not_fetched_and_the_message_is_taken(url: str) -> None:
-    async with running() as (host, client):
-        assert (await push(client, message("image", PicUrl=url)))[0] == 200
-        (kept,) = host.taken.values()
-        inbound = Wechat(Wechat.config_type.model_validate(PLAIN)).parse(kept)
-        assert [note.code for note in inbound.notes] == ["picture_not_fetched", "written_at"]
-
-
-async def test_a_slow_picture_does_not_cost_the_answer() -> None:
-    async with picture_host(asyncio.Event()) as (at, asked):
-        settings = {"picture_hosts": [at], "allow_private": ["127.0.0.0/8"], "picture_seconds": 0.2}
-        async with running(**settings) as (host, client):
-            async with asyncio.timeout(4.5):  # WeChat waits 5 s
-                assert (await push(client, message("image", PicUrl=f"http://{at}/slow")))[0] == 200
-            assert asked == ["/slow"]
-            assert len(host.taken) == 1
 
 
 # No account

@@ -3,10 +3,8 @@ when the poller waits, X's clock goes on."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,85 +13,16 @@ from structlog.testing import capture_logs
 
 from channels.fake_host import FakeHost
 from channels.x import take
-from channels.x.config import XConfig
 from channels.x.parse import parse, understand
 from channels.x.place import Place
-from channels.x.poll import Poller
 from channels.x.take import Taker
 from normalizer.errors import Rejected, TryAgain
 from normalizer.ticket import Raw, Receipt
-from tests.channels.x.accounts import block, written
+from tests.channels.x.accounts import written
+from tests.channels.x.polling import Account
 from tests.simulators.x import X
-from tests.waiting import HANGS
 
 QUARTER = 900.0
-
-
-class Account:
-    """The simulated X, a host, and a poller between them."""
-
-    def __init__(self, x: X, host: FakeHost, folder: Path) -> None:
-        self.x, self.host, self.folder = x, host, folder
-        self.slept: list[float] = []
-        self.logged: list[Any] = []
-        self.more: dict[str, Any] = {"interval": 60}
-
-    @property
-    def config(self) -> XConfig:
-        return XConfig.model_validate(block(self.x, self.folder, **self.more))
-
-    @property
-    def place(self) -> Place:
-        return Place.read(self.host.cursor)
-
-    @property
-    def texts(self) -> list[str]:
-        """In the order in which they were accepted."""
-        return [parse(raw, self.config).text for raw in self.host.taken.values()]
-
-    @property
-    def names(self) -> list[str]:
-        return [understand(raw.body).post.id for raw in self.host.taken.values()]
-
-    @property
-    def asked(self) -> int:
-        return self.x.windows.of("GET mentions", "app").asked
-
-    def events(self, name: str) -> list[Any]:
-        return [one for one in self.logged if one["event"] == name]
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.x.advance(seconds)
-        await asyncio.sleep(0)
-
-    @asynccontextmanager
-    async def polling(self) -> AsyncIterator[None]:
-        poller = Poller(self.config, self.host, clock=self.x.clock.now, sleep=self.sleep)
-        with capture_logs() as logged:
-            task = asyncio.create_task(poller.run())
-            try:
-                yield
-                assert not task.done(), task
-            finally:
-                task.cancel()
-                await asyncio.wait({task})
-                self.logged += logged
-
-    async def poll(self, holds: Callable[[], object]) -> None:
-        """Until it is so."""
-        async with self.polling():
-            await self.until(holds)
-
-    async def looks(self, count: int) -> None:
-        """So many calls more."""
-        before = self.asked
-        await self.poll(lambda: self.asked >= before + count)
-
-    async def until(self, holds: Callable[[], object]) -> None:
-        async with asyncio.timeout(HANGS):
-            while not holds():
-                await asyncio.sleep(0.002)
 
 
 @pytest.fixture
@@ -158,6 +87,7 @@ class TestPages:
         account.x.advance(10 * 86_400)
         name = account.x.post("wang", f"@{account.x.world.us} 我们停机时写的", ago=9 * 86_400)
         await account.poll(newest(account, name))
+        await account.looks(3)
         assert account.place.start == began
         assert account.texts == ["我们停机时写的"]
 
@@ -279,9 +209,11 @@ class Stubborn(FakeHost):
     """Fails at some posts, whatever comes beside them."""
 
     bad: str = ""
+    offered = 0
     error: Exception = RuntimeError("planted")
 
     async def accept(self, raw: Raw) -> Receipt:
+        self.offered += 1
         if self.bad and self.bad.encode() in raw.body:
             self.raised.set()
             raise self.error
@@ -289,6 +221,16 @@ class Stubborn(FakeHost):
 
 
 class TestTaking:
+    async def test_what_was_taken_is_not_offered_again_at_every_look(self, account: Account) -> None:
+        async with Stubborn() as host:
+            account.host = host
+            names = account.x.post_mentions(3)
+            async with account.polling():
+                await account.until(newest(account, names[-1]))
+                before = account.asked
+                await account.until(lambda: account.asked >= before + 3)
+            assert host.offered == 3
+
     async def test_a_lost_cursor_makes_no_second_submission(self, account: Account) -> None:
         names = account.x.post_mentions(30)
         await account.poll(newest(account, names[-1]))

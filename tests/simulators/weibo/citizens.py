@@ -5,11 +5,13 @@ May not send or answer anything.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from tests.simulators.clocks import Clock, Limit
+from tests.simulators.clocks import Clock, Limit, Meter
 from tests.simulators.weibo.gate import TOKEN_LIFE, Gate
+from tests.simulators.weibo.watch import Watch
 from tests.simulators.weibo.world import OURS, Comment, Gone, Post, World
 
 
@@ -17,6 +19,7 @@ class _Place(Protocol):
     world: World
     clock: Clock
     gate: Gate
+    watch: Watch
 
 
 class Citizens:
@@ -36,6 +39,17 @@ class Citizens:
         uid = self.world.user(author).id
         made = self.clock.now() - ago
         return self.world.add_post(Post(self.world.new_id(), uid, text, made, list(pictures), lat, long, original)).id
+
+    def post_late(self: _Place, author: str, text: str) -> int:
+        """A mention that Weibo looks at for a while before it lists it (`show`), below newer ones."""
+        uid = self.world.user(author).id
+        post = Post(self.world.new_id(), uid, f"@{self.world.us} {text}", self.clock.now())
+        self.world.posts[post.id] = post
+        return post.id
+
+    def show(self: _Place, post: int) -> None:
+        """It is listed from now on, at its place."""
+        insort(self.world.mentions, post)
 
     def post_mentions(self: _Place, count: int, authors: int = 10, text: str = "{n}号楼的路灯不亮了") -> list[int]:
         """So many posts of so many citizens at once; {n} is the number of the post."""
@@ -84,6 +98,7 @@ class Citizens:
     def set_limit(self: _Place, calls: int, seconds: float) -> None:
         """Of the user, instead of 100 a day; counting starts anew."""
         self.gate.set_user_limit(Limit(calls, seconds))
+        self.watch.calls = Meter(self.clock, Limit(calls, seconds))
 
     def comments_by_us(self: _Place) -> list[dict[str, Any]]:
         """Oldest first."""

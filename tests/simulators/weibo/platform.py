@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -22,7 +22,8 @@ from tests.simulators.server import Simulator
 from tests.simulators.weibo.citizens import Citizens
 from tests.simulators.weibo.errors import Refused
 from tests.simulators.weibo.gate import Gate, Limits
-from tests.simulators.weibo.reading import Query, Reading
+from tests.simulators.weibo.reading import Reading
+from tests.simulators.weibo.watch import Watch
 from tests.simulators.weibo.world import OURS, Message, Talk, World, when
 from tests.simulators.weibo.writing import Writing
 
@@ -38,8 +39,8 @@ class Weibo(Citizens, Simulator):
     world: World
     controls: ClassVar[tuple[str, ...]] = (
         "post", "post_mentions", "post_ours", "comment", "edit", "delete", "delete_comment", "say", "event", "mention",
-        "push_again", "verify_callback", "expire_token", "new_token", "set_limit", "set_callback", "stats",
-        "comments_by_us", "messages_sent",
+        "post_late", "show", "push_again", "verify_callback", "expire_token", "new_token", "set_limit", "set_callback",
+        "stats", "comments_by_us", "messages_sent",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +59,7 @@ class Weibo(Citizens, Simulator):
         self.callback = callback
         self.limits = TypeAdapter(Limits).validate_python(limits or Limits())
         self.gate = Gate(self.world, self.clock, self.limits)
+        self.watch = Watch(self.clock, self.limits.user)
         self.pushes: list[Push] = []
         self.bad_answers: list[str] = []
         self._pushed: list[dict[str, Any]] = []
@@ -71,18 +73,18 @@ class Weibo(Citizens, Simulator):
 
     def routes(self) -> Sequence[web.AbstractRouteDef]:
         read = {
-            "/2/statuses/mentions.json": Reading.status_mentions,
-            "/2/comments/mentions.json": Reading.comment_mentions,
-            "/2/comments/to_me.json": Reading.to_me,
-            "/2/comments/by_me.json": Reading.by_me,
-            "/2/comments/show.json": Reading.comments_show,
-            "/2/statuses/show.json": Reading.status,
-            "/2/statuses/show_batch.json": Reading.batch,
+            "/2/statuses/mentions.json": "status_mentions",
+            "/2/comments/mentions.json": "comment_mentions",
+            "/2/comments/to_me.json": "to_me",
+            "/2/comments/by_me.json": "by_me",
+            "/2/comments/show.json": "comments_show",
+            "/2/statuses/show.json": "status",
+            "/2/statuses/show_batch.json": "batch",
         }
         write = {
-            "/2/comments/create.json": Writing.create,
-            "/2/comments/reply.json": Writing.reply,
-            "/2/messages/reply.json": Writing.message,
+            "/2/comments/create.json": "create",
+            "/2/comments/reply.json": "reply",
+            "/2/messages/reply.json": "message",
         }
         return [
             *(web.get(path, self._reads(how)) for path, how in read.items()),
@@ -108,6 +110,15 @@ class Weibo(Citizens, Simulator):
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if not request.path.startswith(("/2/", "/oauth2/")):
             return await handler(request)
+        return await self.watch.see(request, self._passing(handler))
+
+    def _passing(self, handler: Handler) -> Handler:
+        async def passed(request: web.Request) -> web.StreamResponse:
+            return await self._pass(request, handler)
+
+        return passed
+
+    async def _pass(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             if request.path.startswith("/2/"):
                 self.gate.pass_api(request.path, await _token(request))
@@ -158,6 +169,7 @@ class Weibo(Citizens, Simulator):
         """What was counted."""
         return {
             "calls": self.gate.counts(),
+            "polls": self.watch.counts(),
             "faults": dict(self.faults.met),
             "pushes": [[one.status or one.error for one in push.tries] for push in self.pushes],
             "bad_answers": self.bad_answers,
@@ -202,15 +214,15 @@ class Weibo(Citizens, Simulator):
         stamp, nonce = str(int(self.clock.now() * 1000)), self._pusher.nonce()
         return {"signature": signature(self._app_secret, stamp, nonce), "timestamp": stamp, "nonce": nonce}
 
-    def _reads(self, how: Callable[[Reading, Query], dict[str, Any]]) -> Handler:
+    def _reads(self, how: str) -> Handler:
         async def read(request: web.Request) -> web.Response:
-            return _json(how(self._reading, dict(request.query)))
+            return _json(getattr(self._reading, how)(dict(request.query)))
 
         return read
 
-    def _writes(self, how: Callable[[Writing, Query], dict[str, Any]]) -> Handler:
+    def _writes(self, how: str) -> Handler:
         async def write(request: web.Request) -> web.Response:
-            return _json(how(self._writing, dict(request.query) | await _form(request)))
+            return _json(getattr(self._writing, how)(dict(request.query) | await _form(request)))
 
         return write
 
