@@ -19,11 +19,13 @@ from pydantic import BaseModel
 from channels.reply import Delivery, Reply
 from normalizer.ticket import Inbound, Raw, Receipt, ReplyAddress
 
-__all__ = ["SIGNED", "Channel", "Delivery", "Handler", "Host", "Repeating", "Reply", "Replying"]
+__all__ = ["SIGNED", "SITE_SECRET", "Channel", "Delivery", "Handler", "Host", "Repeating", "Reply", "Replying"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SIGNED = "signed"
 """Scope of a route whose handler proves by a signature who calls: no token, and no rate limit for a platform."""
+SITE_SECRET = "site_secret"
+"""`Annotated[Path | None, SITE_SECRET]`: a key of a block that is the site's own secret file when left out."""
 
 
 class Host(Protocol):

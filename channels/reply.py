@@ -15,7 +15,8 @@ class Reply(BaseModel, frozen=True):
     submission it answers, so that a channel can hang it below that; `language`: BCP 47, of `text`; `short`: the same
     for channels that are charged or limited by length, safe to be cut off at its end. `purpose`: a `notice` says by
     program how far it is, an `answer` is a person's word, an `alarm` is for people of the line, a `dispatch`
-    brings a unit its ticket. `attachments`: the files of an answer, no more than the channel carries (`Enclosing`)."""
+    brings a unit its ticket. `attachments`: the files of an answer or of the ticket, no more than the
+    channel carries (`Enclosing`)."""
 
     operation: str
     number: str

@@ -39,7 +39,7 @@ from workers.connect import connect, connect_async, error_code, is_away, reply_c
 from workers.queue import QUEUED, Item, Result, TicketQueue, alone, item
 from workers.returned import Returns
 from workers.store import Store
-from workers.unit_mail import UnitLetter, UnitMail
+from workers.unit_mail import FORGED, UnitLetter, UnitMail, is_forged
 
 T = TypeVar("T")
 
@@ -198,8 +198,8 @@ class Child:
         if channel is None:
             return End(row.seq, "parked", "unknown_channel", "No enabled channel has this name.")
         raw = row.raw(self._blobs.get(row.blob) if row.blob else None)
-        inbound = channel.parse(raw)
-        if inbound.set_aside is not None and not inbound.threads:
+        inbound = self._as_whose(channel.parse(raw))
+        if inbound.set_aside is not None and (inbound.unit_word is not None or not inbound.threads):
             return self._aside(row, raw, inbound, inbound.set_aside)
         ticket = normalize(
             raw,
@@ -212,16 +212,23 @@ class Child:
         code = identity.receipt_code(row.ticket_id, self._secret)
         return item(ticket, inbound, code=code, domain=self._config.site.domain)
 
+    def _as_whose(self, inbound: Inbound) -> Inbound:
+        """What the mailbox of a unit wrote that has another one by now, or none, is a submission as any other."""
+        word = inbound.unit_word
+        if word is None or self._unit_mail.knows(word):
+            return inbound
+        return inbound.model_copy(update={"set_aside": None, "unit_word": None})
+
     def _aside(self, row: Row, raw: Raw, inbound: Inbound, aside: SetAside) -> Report | End:
-        """What opens no ticket, and what it says of one. A stranger's files do not reach the disk."""
+        """What opens no ticket, and what it says of one. A forger's files do not reach the disk."""
         end = _set_aside(row.seq, aside)
         if inbound.undelivered is not None:
             return Report(end, row.channel, inbound.undelivered, raw.received_at)
         word = inbound.unit_word
         if word is None:
             return end
-        if (unbelieved := self._unit_mail.unbelieved(word, inbound.verified)) is not None:
-            return _set_aside(row.seq, unbelieved)
+        if is_forged(inbound.verified):
+            return _set_aside(row.seq, FORGED)
         letter = self._letter(raw, word, inbound)
         return Report(end, row.channel, letter, raw.received_at)
 

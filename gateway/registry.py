@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points, packages_distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from channels.contract import Channel
+from channels.contract import SITE_SECRET, Channel
 from gateway.config_text import ConfigError, faults, nearest
 
 if TYPE_CHECKING:
@@ -22,6 +23,23 @@ if TYPE_CHECKING:
 GROUP: Final = "jiesu.channels"
 DISTRIBUTION: Final = "jiesu"
 PACKAGES: Final = ("gateway", "workers", "channels", "normalizer")
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """What a block need not say."""
+
+    facts: Mapping[str, str]
+    secret: Path | None
+    folder: Path | None
+
+    def given_to(self, config_type: type[BaseModel]) -> dict[str, Any]:
+        """Those of it that this channel has a field for."""
+        fields = config_type.model_fields
+        given: dict[str, Any] = {key: value for key, value in self.facts.items() if key in fields}
+        if self.secret is not None:
+            given |= {name: self.secret for name, field in fields.items() if SITE_SECRET in field.metadata}
+        return given
 
 
 class Registry:
@@ -46,24 +64,22 @@ class Registry:
         return {name: _owner(entry) for name, entry in sorted(self._found.items())}
 
     def configured(self, config: Config) -> dict[str, Channel]:
-        """The channels of `config`. A field `timezone` or `domain` that is left out is the site's; relative paths lie
-        below `data_dir`. Raises as `build`."""
-        site = {
-            "timezone": config.site.timezone,
-            "domain": config.site.domain,
-            "secret_file": str(config.secret_path),
-        }
-        return self.build(config.channels, site=site, folder=config.data_dir)
+        """The channels of `config`. A field `timezone` or `domain` that is left out is the site's, and so is the secret
+        where a field asks for it (`SITE_SECRET`): whose own secret was forgotten does not get the one that signs
+        everything. Relative paths lie below `data_dir`. Raises as `build`."""
+        site = {"timezone": config.site.timezone, "domain": config.site.domain}
+        return self.build(config.channels, site=site, secret=config.secret_path, folder=config.data_dir)
 
     def build(
         self,
         blocks: Mapping[str, Mapping[str, Any]],
         *,
         site: Mapping[str, str] | None = None,
+        secret: Path | None = None,
         folder: Path | None = None,
     ) -> dict[str, Channel]:
         """The channels of the configuration's `channels`, each built with its own checked block; `site`: what a field
-        of that name is when left out.
+        of that name is when left out; `secret`: what a field that is marked `SITE_SECRET` is.
 
         Raises:
             ConfigError: every fault of every block: not installed, not importable, no channel, unknown key …
@@ -72,25 +88,23 @@ class Registry:
         problems: list[str] = []
         for name, block in blocks.items():
             try:
-                built[name] = self._build(name, block, site or {}, folder)
+                built[name] = self._build(self.find(name), block, _Site(site or {}, secret, folder))
             except ConfigError as error:
                 problems += error.problems
         if problems:
             raise ConfigError(problems)
         return built
 
-    def _build(self, name: str, block: Mapping[str, Any], site: Mapping[str, str], folder: Path | None) -> Channel:
-        kind = self.find(name)
-        known = kind.config_type.model_fields.keys()
-        given = {key: value for key, value in site.items() if key in known} | dict(block)
+    def _build(self, kind: type[Channel], block: Mapping[str, Any], site: _Site) -> Channel:
         try:
-            config = _below(folder, kind.config_type.model_validate(given, extra="forbid"))
+            given = site.given_to(kind.config_type) | dict(block)
+            config = _below(site.folder, kind.config_type.model_validate(given, extra="forbid"))
         except ValidationError as error:
-            raise ConfigError(faults(kind.config_type, error, ("channels", name))) from None
+            raise ConfigError(faults(kind.config_type, error, ("channels", kind.name))) from None
         try:
             return kind(config)
         except (OSError, ValueError) as error:
-            raise ConfigError([f"channels.{name}: cannot be built: {error}"]) from error
+            raise ConfigError([f"channels.{kind.name}: cannot be built: {error}"]) from error
 
     def find(self, name: str) -> type[Channel]:
         """The class of the channel `name`, imported now.

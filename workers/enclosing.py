@@ -1,6 +1,6 @@
-"""The files of an answer on their way to the citizen: what the channel carries goes along, the rest is named.
+"""Files on their way with an answer or a letter: what the channel carries goes along, the rest is named.
 
-May not change the answer's words, only say behind them what is not enclosed and where it is.
+May not change an answer's words, only say behind them what is not enclosed and where it is.
 """
 
 from __future__ import annotations
@@ -24,6 +24,19 @@ def room_of(channel: object) -> int:
 def enclose(message: Reply, files: Sequence[File], blobs: Blobs, *, room: int, url: str) -> Reply:
     """`message` with those of the `files` that fit into `room`, in their order; the others are named, with the progress
     page's `url`. The same at every try. Raises OSError: a file that is there cannot be read."""
+    enclosed, named = fitting(files, blobs, room)
+    words = WORDS[language_of(message.language)]["files"]
+    said: dict[str, object] = {"attachments": enclosed}
+    if named:
+        said["text"] = message.text + "\n\n" + words["text"].format(names=words["between"].join(named), url=url)
+    if named and message.short is not None:
+        said["short"] = message.short + words["behind"]
+    return message.model_copy(update=said)
+
+
+def fitting(files: Sequence[File], blobs: Blobs, room: int) -> tuple[tuple[Attachment, ...], tuple[str, ...]]:
+    """Those of the `files` that fit into `room` bytes, in their order, and the names of the others. Raises OSError: a
+    file that is there cannot be read."""
     enclosed: list[Attachment] = []
     named: list[str] = []
     for file in files:
@@ -33,13 +46,7 @@ def enclose(message: Reply, files: Sequence[File], blobs: Blobs, *, room: int, u
         else:
             room -= len(content)
             enclosed.append(Attachment(name=file.name, declared_type=harmless(file.media_type), content=content))
-    words = WORDS[language_of(message.language)]["files"]
-    said: dict[str, object] = {"attachments": tuple(enclosed)}
-    if named:
-        said["text"] = message.text + "\n\n" + words["text"].format(names=words["between"].join(named), url=url)
-    if named and message.short is not None:
-        said["short"] = message.short + words["behind"]
-    return message.model_copy(update=said)
+    return tuple(enclosed), tuple(named)
 
 
 def _content(file: File, blobs: Blobs, room: int) -> bytes | None:

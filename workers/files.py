@@ -1,4 +1,5 @@
-"""Which stored files go with what: those that a view of a ticket names, and those of an answer to a citizen.
+"""Which stored files go with what: those that a view of a ticket names, those of a unit's letter and of an answer to a
+citizen.
 
 Pure. May not read a blob, and may not show a file that the view (workers/views.py) does not show.
 """
@@ -32,6 +33,16 @@ def of_view(view: Mapping[str, Any]) -> Iterator[File]:
     steps = (*view.get("history", ()), view["ticket"])
     for one in (file for step in steps for file in step.get("attachments") or ()):
         yield from (_file(one, blob) for blob in (one.get("blob"), one.get("public_blob")) if blob)
+
+
+def of_letter(view: Mapping[str, Any], version: int) -> tuple[tuple[File, ...], tuple[str, ...]]:
+    """The files for a unit's letter about the step that made this `version`, as its view has them, each once: those of
+    the step, then the ticket's, the newest first. Beside them the names of those that it may not have."""
+    steps = [one for one in view["history"] if one["version"] == version]
+    named = [one for step in steps for one in step.get("attachments") or ()]
+    each = {one["sha256"]: one for one in (*named, *reversed(view["ticket"]["attachments"]))}.values()
+    shown = tuple(_file(one, one["blob"]) for one in each if one.get("blob"))
+    return shown, tuple(one["name"] for one in each if not one.get("blob"))
 
 
 def of_answer(data: Mapping[str, Any]) -> tuple[File, ...]:

@@ -58,6 +58,11 @@ def replies(address: str) -> str:
     return f"jiesu:replies:{address}"
 
 
+def refusals(unit: str) -> str:
+    """What a unit was told in the last day that its mail could not be taken."""
+    return f"jiesu:refusals:{unit}"
+
+
 def meter(channel: str) -> str:
     """How far replies have used what a platform allows in a day."""
     return f"jiesu:meter:{channel}"
@@ -98,6 +103,19 @@ def alike(place: str, rule: str) -> str:
 def alike_told(place: str, rule: str) -> str:
     """The ticket with which an alarm was last raised for such tickets; gone when the next one may be."""
     return f"jiesu:alike_told:{place}:{rule}"
+
+
+LINKING_GENERATIONS: Final = "jiesu:linking:generations"
+
+
+def linking_tickets(generation: int) -> str:
+    """The tickets of one generation of the index of matters, 17 bytes each, in the order in which they came."""
+    return f"jiesu:linking:tickets:{generation}"
+
+
+def linking_buckets(generation: int) -> str:
+    """Where in it matters are found again: 32,768 buckets of hashed keys."""
+    return f"jiesu:linking:buckets:{generation}"
 
 
 def leases(name: str) -> str:

@@ -63,6 +63,8 @@ def concerns(record: Record) -> Iterator[Concern]:
             case StepName.HELP:  # who leads must know; helpers whose programs answer every letter would never end
                 yield Concern(data["version"], event["type"], frozenset({lead}))
                 continue
+            case "refused" if not data.get("told", True):
+                continue
             case "refused":  # nobody else's business
                 yield Concern(data["version"], event["type"], frozenset({data["unit"]}))
                 continue

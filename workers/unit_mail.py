@@ -12,15 +12,16 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Final
 
+from channels.email.recipient import canonical
 from normalizer import events
 from normalizer.errors import Rejected
 from normalizer.life import Actor, Role, State, StepName
 from normalizer.ticket import AttachmentRef, SetAside, UnitWord, Verification
-from workers import unit_words
-from workers.destinations.email import canonical
+from workers import keys, unit_words
 from workers.life import Life
 from workers.lifecycle import Illegal
 from workers.once import Word
+from workers.quota import Places
 from workers.region import Region
 from workers.store import Record, Step, Store
 from workers.unit_side import STEPS, UnitSide
@@ -28,11 +29,13 @@ from workers.unit_words import Said
 
 TAKEN: Final = "unit_step"
 REFUSED: Final = "unit_refused"
-STRANGER: Final = SetAside(code="unit_stranger", detail="No unit that is reached by email has this address.")
 FORGED: Final = SetAside(code="unit_forged", detail="The check of its sender failed.")
 MISSING: Final = SetAside(code="unit_missing", detail="There is no such ticket.")
 TOLD_MAX: Final = 5
-"""Refusals that a unit is told of one ticket within an hour: a program that answers each must not go on for ever."""
+"""Refusals of one ticket within an hour that are put on record: a program that answers each must not go on for ever."""
+TOLD_A_DAY: Final = 30
+"""Refusals that a unit is told within a day, of all its tickets: it may have such a program for all of them."""
+_DAY: Final = 86_400  # seconds
 _CHECKS: Final = frozenset({"dmarc", "auth"})
 """Methods that speak of the address in From (RFC 7489, RFC 8601 2.7.4); SPF and DKIM alone may speak of another."""
 _FORGED: Final = "fail"
@@ -41,8 +44,15 @@ _OPEN: Final = frozenset({"temperror", "permerror"})
 6.6.1). So can a fault of the unit's own domain: the unit must hear of it."""
 _TAKES: Final = frozenset(STEPS) - {StepName.OBJECT, StepName.HELP}
 """A lead that says one of these has taken the ticket, whether it signed or not."""
-_OWN_PART: Final = frozenset({None, StepName.PROGRESS, StepName.CONTACT})
-"""What a helper says so is its part."""
+_OWN_PART: Final = frozenset({StepName.HELP, StepName.PROGRESS, StepName.CONTACT})
+"""What a helper says so, or with no word at all, is its part."""
+_NO_HELP: Final[Mapping[State, str]] = {
+    State.DISPATCHED: "not_yet",
+    State.OBJECTED: "not_yet",
+    State.REPLIED: "over",
+    State.CLOSED: "over",
+}
+"""Why a helper's part cannot be recorded, where it is not for the helper to change that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +74,15 @@ class UnitMail:
         self._find_region = region
         self._zone = zone
         self._addresses = {unit: canonical(address) for unit, address in addresses.items()}
+        self._told = Places(store.client, count=TOLD_A_DAY, window=_DAY)
 
     @cached_property
     def _region(self) -> Region:
         return self._find_region()
 
-    def unbelieved(self, word: UnitWord, verified: Sequence[Verification]) -> SetAside | None:
-        """Why nothing that this sender says counts; None: it is a unit's."""
-        if not self._units_of(word.sender):
-            return STRANGER
-        return FORGED if _FORGED in _found(verified) else None
+    def knows(self, word: UnitWord) -> bool:
+        """Whether a unit has this mailbox still."""
+        return bool(self._units_of(word.sender))
 
     async def record(self, letter: UnitLetter) -> SetAside:
         """Take the steps that the letter says; what becomes of the letter, for the list of what was set aside. A unit
@@ -114,14 +123,16 @@ class UnitMail:
             yield step
 
     async def _refuse(self, record: Record, unit: str, letter: UnitLetter, code: str) -> None:
-        """Put it on record; from there the unit is told, as of any other event (workers/passing.py)."""
+        """Put it on record; from there the unit is told, as of any other event (workers/passing.py), if it was not told
+        too often today."""
         current: Record | None = record
         while current is not None and len(list(_lately(current, unit, letter.at))) < TOLD_MAX:
+            told = await self._told.take(keys.refusals(unit), f"{record.ticket_id}:{_refusal(letter)}", letter.at)
             step = Step(
                 operation=_refusal(letter),
                 type=events.UNIT_REFUSED,
                 at=letter.at,
-                data={"unit": unit, "code": code, "at": events.rfc3339(letter.at)},
+                data={"unit": unit, "code": code, "told": told, "at": events.rfc3339(letter.at)},
                 due=letter.at.timestamp(),
             )
             word, _ = await self._store.step(current.ticket_id, current.version, step)
@@ -135,12 +146,12 @@ def _plan(life: Life, unit: str, said: Said) -> list[tuple[StepName, Mapping[str
     if unit not in life.units:
         raise Illegal("not_yours", "This unit has no part in this ticket.")
     leads = unit == life.lead
-    if life.state is State.DISPATCHED and leads and unit_words.in_doubt(said):
-        raise Illegal("unclear", "It may be an objection.")
+    if life.state is State.DISPATCHED and leads and said.step is None:
+        raise Illegal("unclear", "It may be an objection, or a program's: nothing signs that does not say so.")
     if said.faults:
         raise Illegal(said.faults[0], "Something is missing in it.")
     if not leads:
-        return [(StepName.HELP if said.step in _OWN_PART else said.step or StepName.HELP, said.says)]
+        return [_of_helper(life, unit, said)]
     step = said.step or StepName.PROGRESS
     says = _of_others(unit, said.says) if step is StepName.ASK_HELP else said.says
     plan: list[tuple[StepName, Mapping[str, object]]] = []
@@ -153,6 +164,15 @@ def _plan(life: Life, unit: str, said: Said) -> list[tuple[StepName, Mapping[str
     return plan or [(StepName.SIGN, {})]
 
 
+def _of_helper(life: Life, unit: str, said: Said) -> tuple[StepName, Mapping[str, object]]:
+    """Its part, when there is one to say: it can neither bring the lead to sign nor open the ticket again."""
+    if said.step is not None and said.step not in _OWN_PART:
+        return said.step, said.says
+    if unit in life.co and life.state in _NO_HELP:
+        raise Illegal(_NO_HELP[life.state], "The lead is not at work on it.")
+    return StepName.HELP, said.says
+
+
 def _of_others(unit: str, says: Mapping[str, object]) -> Mapping[str, object]:
     """Who signs a letter names itself below it: that asks nobody for help."""
     named = says["co"]
@@ -160,6 +180,11 @@ def _of_others(unit: str, says: Mapping[str, object]) -> Mapping[str, object]:
     if not others:
         raise Illegal("not_another", "The lead cannot help itself.")
     return {**says, "co": others}
+
+
+def is_forged(verified: Sequence[Verification]) -> bool:
+    """Whether a check of its sender failed: then nothing in it counts."""
+    return _FORGED in _found(verified)
 
 
 def _found(verified: Sequence[Verification]) -> list[str]:

@@ -22,7 +22,6 @@ from workers.unit_letter import CUTS
 REASON_MAX: Final = 2_000
 """Characters of a reason, as in the API."""
 _BOOK: Final = tomllib.loads((files("workers") / "phrases/unit_words.toml").read_text("utf-8"))
-_DOUBT: Final[tuple[str, ...]] = tuple(_BOOK["doubt"]["words"])
 _LOOKED_AT: Final = 60  # characters of a line in which a word may stand
 _DAY: Final = re.compile(r"(\d{4})\s?[-/.年]\s?(\d{1,2})\s?[-/.月]\s?(\d{1,2})\s?日?")
 
@@ -37,10 +36,6 @@ class Said:
     step: StepName | None
     says: Mapping[str, object] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
-
-    @property
-    def text(self) -> str:
-        return str(self.says.get("text", ""))
 
 
 def read(text: str, *, at: datetime, zone: tzinfo, names: Names) -> Said:
@@ -58,16 +53,10 @@ def read(text: str, *, at: datetime, zone: tzinfo, names: Names) -> Said:
         case StepName.OBJECT:
             return _judged(step, {"reason": rest})
         case StepName.ASK_HELP:
-            return _judged(step, {"co": _units(rest, names), "reason": rest})
+            return _judged(step, {"co": _units(own.partition("\n")[0], names), "reason": rest})
         case StepName.SIGN:
             return _judged(step, {"text": rest} if rest else {})
     return _judged(step, {"text": rest})
-
-
-def in_doubt(said: Said) -> bool:
-    """Whether words without a step may mean that the unit does not want the ticket."""
-    folded = _folded(said.text)
-    return said.step is None and any(word in folded for word in _DOUBT)
 
 
 _NEEDS: Final[Mapping[StepName, tuple[str, ...]]] = {
@@ -110,9 +99,9 @@ def _extend(rest: str, zone: tzinfo) -> dict[str, object]:
     return {"until": datetime.combine(day, time(23, 59, 59), zone), "reason": reason}
 
 
-def _units(rest: str, names: Names) -> tuple[str, ...]:
-    """Those that are named without a doubt."""
-    return tuple(dict.fromkeys(found.units[0] for found in names.find(rest) if len(found.units) == 1))
+def _units(line: str, names: Names) -> tuple[str, ...]:
+    """Those that the line of the word names without a doubt; who is named below it only stands in the reason."""
+    return tuple(dict.fromkeys(found.units[0] for found in names.find(line) if len(found.units) == 1))
 
 
 def _above_ours(text: str) -> str:

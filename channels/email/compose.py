@@ -96,8 +96,7 @@ def compose(to: ReplyAddress, message: Reply, *, mailbox: str, name: str | None,
     if not _NUMBER.fullmatch(message.number):
         raise Unwritable("bad_number")
     recipient, sender = spelled(to.address), spelled(mailbox)
-    address = threads.unit_address if message.purpose == "dispatch" else threads.reply_address
-    signed = spelled(address(mailbox, message.number, secret))
+    signed = spelled(_answers_to(to, message, mailbox, secret))
     token = threads.operation_token(message.operation)
     message_id = threads.message_id(message.number, message.operation, sender.rpartition("@")[2], secret)
     head = [
@@ -119,6 +118,13 @@ def compose(to: ReplyAddress, message: Reply, *, mailbox: str, name: str | None,
         message_id=threads.reference_of(message_id),
         needs_smtputf8=not (recipient.isascii() and sender.isascii()),
     )
+
+
+def _answers_to(to: ReplyAddress, message: Reply, mailbox: str, secret: bytes) -> str:
+    """Where an answer comes back: of a unit to an address that only its own mailbox makes worth anything."""
+    if message.purpose == "dispatch":
+        return threads.unit_address(mailbox, message.number, to.address, secret)
+    return threads.reply_address(mailbox, message.number, secret)
 
 
 # The head. Written here because the standard library's EmailMessage folds a long message id into encoded words, and no

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, PlainSerializer, model_validator
 
+from channels.contract import SITE_SECRET
 from channels.email.recipient import spelled
 from channels.email.threads import NUMBER_MAX, reply_address
 
@@ -150,7 +151,9 @@ class EmailConfig(_Block):
     tls_certificate: Path | None = Field(default=None, description="PEM; with tls_key it turns STARTTLS on")
     tls_key: Path | None = Field(default=None, description="PEM")
     imap: ImapConfig | None = Field(default=None, description="A mailbox elsewhere that is looked into; null: none")
-    secret_file: Path | None = Field(default=None, description="Signs our reply addresses; left out: the site's")
+    secret_file: Annotated[Path | None, SITE_SECRET] = Field(
+        default=None, description="Signs our reply addresses; left out: the site's"
+    )
     relay: Listen | None = Field(default=None, description="HOST:PORT of the mail server that takes our answers")
     relay_tls: Literal["none", "starttls", "tls"] = Field(
         default="none", description="By STARTTLS, or from the first byte on; certificates are verified"

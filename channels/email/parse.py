@@ -14,7 +14,14 @@ from channels.email.digest import source_id
 from channels.email.dsn import read_report
 from channels.email.message import Mail, read
 from channels.email.quotes import Trimmed, trim
-from channels.email.threads import number_in_unit_address, reference_of, senders_of, sent_by_us, threads_of
+from channels.email.threads import (
+    may_be_a_units,
+    number_in_unit_address,
+    reference_of,
+    senders_of,
+    sent_by_us,
+    threads_of,
+)
 from normalizer.errors import Rejected
 from normalizer.ticket import (
     Attachment,
@@ -34,6 +41,7 @@ UNIT_WORD: Final = "unit_word"
 SUBJECT_MAX: Final = 300
 NOTHING: Final = frozenset({"not_a_mail", "empty_mail"})
 """Codes of `read` that say that nobody said anything."""
+_WORD: Final = SetAside(code=UNIT_WORD, detail="An answer to the mail that brought a unit its ticket.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +54,9 @@ class Site:
 
 
 def parse(raw: Raw, site: Site) -> Inbound:
-    """What the writer of the mail said. A report or an answer about our own mail is set aside, with its reason; so are
-    a unit's words, which are no citizen's, and what is no mail or has nothing in it: it is kept and listed, and there
-    is nothing to put right.
+    """What the writer of the mail said. A report or an answer about our own mail is set aside, with its reason; so is
+    what is no mail or has nothing in it: it is kept and listed, and there is nothing to put right. What a unit answers
+    from its mailbox is its word, and besides all that it would be if the host does not know it as a unit's.
 
     Raises:
         Rejected: `too_large` or `too_many_parts`.
@@ -68,60 +76,47 @@ def parse(raw: Raw, site: Site) -> Inbound:
         text=mail.text,
     )
     trimmed = trim(mail.text)
-    if (number := _number_for_units(mail, site)) is not None:
-        return _of_unit(raw, mail, site, number=number, writer=writer, automatic=automatic, trimmed=trimmed)
-    aside = _aside(automatic)
-    joins = aside is None or (automatic is not None and automatic.kind is Kind.AUTO_REPLY)
+    by_machine = automatic is not None and automatic.is_machine
+    to_a_unit = by_machine and _may_be_to_a_unit(mail, site)
+    word = None if by_machine else _unit_word(mail, site, writer=writer or "", text=trimmed.text)
+    aside = _WORD if word is not None else _aside(automatic, to_a_unit=to_a_unit)
+    may_join = aside is None or word is not None or (automatic is not None and automatic.kind is Kind.AUTO_REPLY)
     return Inbound(
         text=_said(mail, trimmed),
         digest=_digest(raw),
         title=mail.subject[:SUBJECT_MAX] or None,
         requester=_requester(mail, writer, automatic),
-        attachments=_files(mail),
-        threads=_threads(mail, site) if joins else (),
+        attachments=() if to_a_unit else _files(mail),
+        threads=_threads(mail, site) if may_join and not to_a_unit else (),
         senders=senders_of(writer),
         verified=marks.decode(raw.meta.get(marks.META)),
-        flags=(Flag.AUTOMATED,) if automatic is not None and automatic.is_machine else (),
+        flags=(Flag.AUTOMATED,) if by_machine else (),
         notes=(*mail.notes, *_notes(trimmed, automatic)),
         set_aside=aside,
         undelivered=_undelivered(raw, site) if automatic is not None and automatic.kind is Kind.BOUNCE else None,
+        unit_word=word,
     )
 
 
-def _number_for_units(mail: Mail, site: Site) -> str | None:
-    """The ticket of the first unit's address among the recipients; those of the envelope are the surest."""
+def _unit_word(mail: Mail, site: Site, *, writer: str, text: str) -> UnitWord | None:
+    """The word of the unit whose mailbox wrote the mail, about the ticket that the first address of its own names. The
+    same address in anybody else's mail (of who was copied in, of an officer's own mailbox) makes it no unit's."""
     if site.secret is None:
         return None
-    named = (*mail.envelope_to, *(one.address for one in (*mail.to, *mail.cc) if one.address))
-    numbers = (number_in_unit_address(address, site.addresses, site.secret) for address in named)
-    return next((number for number in numbers if number is not None), None)
+    numbers = (number_in_unit_address(one, site.addresses, writer, site.secret) for one in _recipients(mail))
+    number = next((number for number in numbers if number is not None), None)
+    return UnitWord(number=number, sender=writer, text=text) if number is not None else None
 
 
-def _of_unit(
-    raw: Raw,
-    mail: Mail,
-    site: Site,
-    *,
-    number: str,
-    writer: str | None,
-    automatic: Automatic | None,
-    trimmed: Trimmed,
-) -> Inbound:
-    """What came to an address that only units have: their word, a report about our mail, or a program's answer, which
-    is no step. None of it opens a ticket or joins one as a citizen's message."""
-    by_machine = automatic is not None and automatic.is_machine
-    aside = SetAside(code=UNIT_WORD, detail="An answer to the mail that brought a unit its ticket.")
-    return Inbound(
-        text=trimmed.text,
-        digest=_digest(raw),
-        title=mail.subject[:SUBJECT_MAX] or None,
-        attachments=() if by_machine else _files(mail),
-        verified=marks.decode(raw.meta.get(marks.META)),
-        notes=(*mail.notes, *_notes(trimmed, automatic)),
-        set_aside=SetAside(code=str(automatic.kind), detail=automatic.because) if automatic and by_machine else aside,
-        undelivered=_undelivered(raw, site) if automatic is not None and automatic.kind is Kind.BOUNCE else None,
-        unit_word=None if by_machine else UnitWord(number=number, sender=writer or "", text=trimmed.text),
-    )
+def _may_be_to_a_unit(mail: Mail, site: Site) -> bool:
+    """Whether a program answers a letter that brought a unit its ticket, from any address: nobody asks anything."""
+    secret = site.secret
+    return secret is not None and any(may_be_a_units(one, site.addresses, secret) for one in _recipients(mail))
+
+
+def _recipients(mail: Mail) -> tuple[str, ...]:
+    """Those of the envelope are the surest."""
+    return (*mail.envelope_to, *(one.address for one in (*mail.to, *mail.cc) if one.address))
 
 
 def _digest(raw: Raw) -> str:
@@ -171,7 +166,7 @@ def _undelivered(raw: Raw, site: Site) -> Undelivered | None:
 
 def _threads(mail: Mail, site: Site) -> tuple[str, ...]:
     return threads_of(
-        recipients=(*mail.envelope_to, *(one.address for one in (*mail.to, *mail.cc) if one.address)),
+        recipients=_recipients(mail),
         in_reply_to=(mail.in_reply_to,) if mail.in_reply_to else (),
         references=mail.references,
         subject=mail.subject,
@@ -195,7 +190,7 @@ def _notes(trimmed: Trimmed, automatic: Automatic | None) -> list[Note]:
     return notes
 
 
-def _aside(automatic: Automatic | None) -> SetAside | None:
-    if automatic is None or automatic.opens_ticket:
+def _aside(automatic: Automatic | None, *, to_a_unit: bool) -> SetAside | None:
+    if automatic is None or (automatic.opens_ticket and not to_a_unit):
         return None
     return SetAside(code=str(automatic.kind), detail=automatic.because)

@@ -1,4 +1,4 @@
-"""The address a letter goes to: how it is spelled on the wire, and whether it is one of our own.
+"""The address a letter goes to: how it is spelled on the wire, how it is compared, and whether it is one of our own.
 
 Pure. May not guess: an address that cannot be written exactly as given is no address.
 """
@@ -47,6 +47,16 @@ def spelled(address: str) -> str:
     if len(written.encode()) > _LOCAL_MAX or len(whole.encode()) > _PATH_MAX:
         raise Unwritable("bad_address")
     return whole
+
+
+def canonical(address: str) -> str:
+    """An address as two spellings of it are compared: in one case, the domain in ASCII (RFC 5891). Total: what is no
+    address stays what it is, and equals nothing else."""
+    local, at, domain = address.strip().strip("<>").casefold().rpartition("@")
+    try:
+        return f"{local}{at}{idna.encode(domain, uts46=True).decode()}" if not domain.isascii() else local + at + domain
+    except (idna.IDNAError, UnicodeError):
+        return local + at + domain
 
 
 def is_own(address: str, own: Collection[str]) -> bool:

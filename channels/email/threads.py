@@ -12,10 +12,12 @@ from base64 import b32encode
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
+from channels.email.recipient import canonical
 from normalizer.identity import is_number
 
 NUMBER_MAX: Final = 24
 """Digits of a ticket number at most."""
+_CITIZEN: Final = "reply"
 _MAC_LENGTH: Final = 16  # base32 characters = 80 bits
 _OPERATION_LENGTH: Final = 13  # base32 characters that stand for the name of a sending
 _LOCAL_MAX: Final = 64  # octets, RFC 5321 section 4.5.3.1.1
@@ -37,13 +39,17 @@ def reply_address(mailbox: str, number: str, secret: bytes) -> str:
     Raises:
         ValueError: `mailbox` is no address, or its local part leaves no room (64 octets in all).
     """
-    return _signed("reply", mailbox, number, secret)
+    return _signed(_CITIZEN, mailbox, number, secret)
 
 
-def unit_address(mailbox: str, number: str, secret: bytes) -> str:
-    """The same for what a unit answers to the mail that brought it a ticket. Its mac is of another purpose: no
-    citizen's address makes a unit's word, and no unit's address a citizen's message. Raises as `reply_address`."""
-    return _signed("unit", mailbox, number, secret)
+def unit_address(mailbox: str, number: str, unit: str, secret: bytes) -> str:
+    """The same for what a unit, whose mailbox is `unit`, answers to the mail that brought it a ticket. Its mac is of
+    another purpose, and of that mailbox: in anybody else's mail it means nothing. Raises as `reply_address`."""
+    return _signed(_of_unit(unit), mailbox, number, secret)
+
+
+def _of_unit(unit: str) -> str:
+    return f"unit\0{canonical(unit)}"
 
 
 def _signed(purpose: str, mailbox: str, number: str, secret: bytes) -> str:
@@ -60,22 +66,36 @@ def _signed(purpose: str, mailbox: str, number: str, secret: bytes) -> str:
 
 def number_in_address(address: str, mailboxes: Collection[str], secret: bytes) -> str | None:
     """The ticket number in a reply address that we signed for one of our mailboxes; None for any other address."""
-    return _number("reply", address, mailboxes, secret)
+    return _number(_CITIZEN, address, mailboxes, secret)
 
 
-def number_in_unit_address(address: str, mailboxes: Collection[str], secret: bytes) -> str | None:
-    """The same for an address under which a unit answers."""
-    return _number("unit", address, mailboxes, secret)
+def number_in_unit_address(address: str, mailboxes: Collection[str], unit: str, secret: bytes) -> str | None:
+    """The same for an address under which the unit whose mailbox is `unit` answers."""
+    return _number(_of_unit(unit), address, mailboxes, secret)
+
+
+def may_be_a_units(address: str, mailboxes: Collection[str], secret: bytes) -> bool:
+    """Whether it has the form of a signed address and is no citizen's. It is proved by the unit's mailbox only."""
+    return _token(address, mailboxes) is not None and number_in_address(address, mailboxes, secret) is None
 
 
 def _number(purpose: str, address: str, mailboxes: Collection[str], secret: bytes) -> str | None:
+    token = _token(address, mailboxes)
+    if token is None:
+        return None
+    number, mac, mailbox = token
+    return number if _same(mac, _mac(purpose, number, mailbox, secret)) else None
+
+
+def _token(address: str, mailboxes: Collection[str]) -> tuple[str, str, str] | None:
+    """Number, mac and mailbox of what may be an address that we signed for one of our mailboxes."""
     local, _, domain = address.strip().strip("<>").lower().rpartition("@")
     base, _, token = local.partition("+")
     found = _REPLY.fullmatch(token)
     mailbox = f"{base}@{domain}"
     if found is None or mailbox not in {own.strip().lower() for own in mailboxes}:
         return None
-    return found[1] if _same(found[2], _mac(purpose, found[1], mailbox, secret)) else None
+    return found[1], found[2], mailbox
 
 
 def message_id(number: str, operation: str, domain: str, secret: bytes) -> str:
@@ -171,7 +191,8 @@ def _ids(values: Sequence[str]) -> list[str]:
 
 def _mac(purpose: str, text: str, scope: str, secret: bytes) -> str:
     """One secret, one purpose each: an address's mac is worth nothing in a Message-ID."""
-    return _base32(hmac.digest(secret, f"email {purpose}\0{text}\0{scope}".encode(), "sha256"), _MAC_LENGTH)
+    signed = f"email {purpose}\0{text}\0{scope}".encode("utf-8", "surrogatepass")
+    return _base32(hmac.digest(secret, signed, "sha256"), _MAC_LENGTH)
 
 
 def _same(given: str, expected: str) -> bool:

@@ -20,6 +20,7 @@ from channels.alerts import alerted
 from channels.buckets import Buckets
 from channels.contract import SIGNED, Host
 from channels.social.pictures import Limits, Pictures
+from channels.social.receipt import received
 from channels.wechat import passive
 from channels.wechat.config import WechatConfig
 from channels.wechat.documents import JSON, XML, enveloped
@@ -112,7 +113,7 @@ class Callback:
         )
         inbound = parse(raw, self._zone)
         receipt = await self._host.accept(await self._with_picture(raw, message))
-        return self._answer(proved, passive.received(alerted(receipt, inbound), inbound))
+        return self._answer(proved, received(alerted(receipt, inbound), inbound))
 
     async def _with_picture(self, raw: Raw, message: Message) -> Raw:
         """The picture comes now or not at all: its address is good for a while only."""

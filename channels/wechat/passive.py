@@ -1,6 +1,6 @@
 """The answer within the callback (被动回复): what the citizen reads at once, as XML, sealed where the message was.
 
-Pure. May not say anything that the receipt and the catalogue do not say.
+Pure. May not compose what it carries (channels/social/receipt.py does), but for the greeting of the catalogue.
 """
 
 from __future__ import annotations
@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from secrets import token_bytes, token_hex
 from typing import Final
 
-from channels.alerts import AlertReceipt
+from channels.social.signed import signed
 from channels.wechat.message import Message
 from channels.wechat.sealed import closed
-from channels.wechat.signature import signed
 from channels.wechat.words import in_language
 from channels.wechat.xml import written
-from normalizer.ticket import Flag, Inbound
 
 SUCCESS: Final = b"success"
 """Taken, and nothing to say: WeChat does not send it again."""
@@ -29,24 +27,6 @@ class Seal:
     key: bytes
     token: str
     app_id: str
-
-
-def received(receipt: AlertReceipt, inbound: Inbound) -> str:
-    """Whom to call first, then number, code and where to look; and a wish for words where there are none."""
-    words = in_language(inbound.text)
-    danger = [words.danger.format(numbers=words.between.join(receipt.call_now))] if receipt.call_now else []
-    if Flag.NO_REQUEST in inbound.flags and not danger:
-        return words.nothing_asked
-    return "\n".join(
-        (
-            *danger,
-            words.received,
-            words.number.format(number=receipt.number),
-            words.code.format(code=receipt.code),
-            words.url.format(url=receipt.status_url),
-            words.add if inbound.text else words.in_words,
-        )
-    )
 
 
 def welcome() -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from channels.social.signed import Freshness
 from channels.wechat.config import WechatConfig
 from channels.wechat.keys import Keys, token_of
 from channels.wechat.message import Message, message_of
 from channels.wechat.passive import Seal
 from channels.wechat.sealed import key_of, opened
-from channels.wechat.signature import Freshness, Signature
+from channels.wechat.signature import Signature
 from channels.wechat.xml import fields_of
 from normalizer.errors import Rejected
 
@@ -91,7 +92,7 @@ class Verifier:
         message = message_of(fields)
         if self._config.account is not None and message.account != self._config.account:
             raise RefusedError(HTTPStatus.FORBIDDEN, "other_account", "The message is to another account.")
-        if self._freshness.replayed(signature, f"{message.source_id}:{message.digest}"):
+        if self._freshness.replayed(signature.timestamp, signature.nonce, f"{message.source_id}:{message.digest}"):
             raise RefusedError(HTTPStatus.FORBIDDEN, "signature_replayed", "This signature came with another message.")
         return Proved(body, message, seal)
 
@@ -99,7 +100,7 @@ class Verifier:
         signature = Signature.of(query)
         if signature is None:
             raise _wrong()
-        if self._freshness.stale(signature):
+        if self._freshness.stale(int(signature.timestamp)):
             raise RefusedError(HTTPStatus.FORBIDDEN, "signature_stale", "The signature is too old, or of the future.")
         return signature
 

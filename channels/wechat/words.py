@@ -25,15 +25,6 @@ class _Data(BaseModel):
 class Wording(_Data):
     """The words of one language."""
 
-    danger: str
-    between: str
-    received: str
-    number: str
-    code: str
-    url: str
-    add: str
-    in_words: str
-    nothing_asked: str
     welcome: str
     left_out: str
     purposes: dict[str, str]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import ConfigError
+from gateway.config import Config, ConfigError
 from gateway.registry import GROUP, PACKAGES, Registry, owners
 
 MODULE = """
@@ -73,6 +73,21 @@ def test_a_field_named_like_a_fact_of_the_site_follows_the_site_when_left_out(in
     follows = Registry().build({"fax": {}}, site=site)["fax"]
     own = Registry().build({"fax": {"domain": "sms.example"}}, site=site)["fax"]
     assert (follows.config.domain, own.config.domain) == ("city.example", "sms.example")  # type: ignore[attr-defined]
+
+
+def test_only_a_field_that_asks_for_it_is_the_sites_secret_when_left_out(tmp_path: Path) -> None:
+    """A forgotten `secret_file` of text messages was the site's: it would have gone to the vendor."""
+    body = {"to": "{to}", "text": "{text}"}
+    sms = {"url": "https://sms.example/v1", "json": body, "headers": {"Authorization": "Bearer {secret}"}}
+    with pytest.raises(ConfigError) as refused:
+        Registry().configured(Config(data_dir=tmp_path, channels={"email": {}, "sms": sms}))
+    assert refused.value.problems == ("channels.sms: secret_file is missing",)
+    plain = {"url": "https://sms.example/v1", "json": body}
+    built = Registry().configured(Config(data_dir=tmp_path, channels={"email": {}, "sms": plain}))
+    assert built["sms"]._config.secret_file is None  # type: ignore[attr-defined]
+    assert built["email"]._config.secret_file == tmp_path / "secret"  # type: ignore[attr-defined]
+    own = Registry().configured(Config(data_dir=tmp_path, channels={"email": {"secret_file": "mail-secret"}}))
+    assert own["email"]._config.secret_file == tmp_path / "mail-secret"  # type: ignore[attr-defined]
 
 
 def test_relative_files_of_a_block_within_a_block_lie_below_the_data_directory_too(tmp_path: Path) -> None:

@@ -43,11 +43,14 @@ class FarMail:
 
     def __init__(self) -> None:
         self.address = f"127.0.0.1:{free_port()}"
+        self.takes: int | None = None  # bytes of a letter at most
         self._letters: list[Letter] = []
         self._lock = threading.Lock()
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         content = cast(bytes, envelope.content)
+        if self.takes is not None and len(content) > self.takes:
+            return "552 5.3.4 Too big"
         message = cast(EmailMessage, email.message_from_bytes(content, policy=cast(Any, default)))
         with self._lock:
             sender = (envelope.mail_from or "").strip("<>")

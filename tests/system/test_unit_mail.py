@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import redis
 
+from channels.email.threads import unit_address
 from tests.system.far_mail import RELAY, FarMail, Letter
 from tests.system.postman import LISTEN, Postman, row, somewhere
 from tests.waiting import wait_until
@@ -126,12 +127,39 @@ def test_a_unit_signs_and_answers_by_mail_and_the_citizen_gets_the_answer(town: 
     assert town.up.counts()["queued"] == 1, "no mail of the unit opened a ticket"
 
 
-def test_strangers_forgers_and_programs_take_no_step_and_a_unit_hears_what_it_did_wrong(town: Town) -> None:
+def test_who_is_no_unit_is_a_citizen_whatever_address_it_writes_to(town: Town) -> None:
+    number, letter = town.asked("all")
+    wait_until(town.up.settled, "settled")
+    copied = town.answers(letter, "新车又停回来了。", "citizen", CITIZEN)
+    assert town.ended(town.write(copied, CITIZEN)) == ("queued", "appended")
+    assert town.fact(number, "state") == "dispatched"
+
+    officer = "lisi@mail.example"
+    own = town.answers(letter, "办结：解决\n好了", "officer", officer)
+    assert town.ended(town.write(own, officer)) == ("queued", "opened")
+    wait_until(lambda: bool(town.far_mail.letters(officer)), "the officer hears what became of it")
+
+    former = "former@xicheng.example"  # of a unit that has another mailbox by now
+    secret = (town.up.directory / "secret").read_bytes()
+    theirs = mail(former, unit_address("hotline@hotline.example", number, former, secret), "签收", name="former")
+    assert town.ended(town.write(theirs, former)) == ("queued", "opened")
+    wait_until(town.up.settled, "settled")
+    assert town.fact(number, "state") == "dispatched"
+
+
+def test_the_citizens_photo_comes_with_the_letter(town: Town) -> None:
+    made = mail(CITIZEN, "hotline@hotline.example", MATTER, name="photo")
+    made.add_attachment("车牌清单".encode(), maintype="text", subtype="plain", filename="plates.txt")
+    letter = town.told(town.write(made, CITIZEN))
+    (file,) = letter.message.iter_attachments()
+    assert (file.get_filename(), file.get_payload(decode=True)) == ("plates.txt", "车牌清单".encode())
+
+
+def test_forgers_and_programs_take_no_step_and_a_unit_hears_what_it_did_wrong(town: Town) -> None:
     number, letter = town.asked("other")
     wait_until(town.up.settled, "settled")
     before, letters = town.fact(number, "version"), len(town.far_mail.letters())
     cases = {
-        "unit_stranger": (town.answers(letter, "办结：解决\n好了", "citizen", CITIZEN), CITIZEN),
         "unit_forged": (
             town.answers(letter, "签收", "forged", Authentication_Results=f"{MX}; dmarc=fail header.from=x.example"),
             OFFICE,

@@ -8,7 +8,7 @@ import pytest
 
 from normalizer.ticket import Tier
 from workers import passing
-from workers.unit_letter import CUTS, WORDS, written
+from workers.unit_letter import CUTS, WORDS, encloses, written
 from workers.unit_words import STEP_WORDS
 
 TICKET: dict[str, Any] = {
@@ -52,6 +52,21 @@ def test_every_step_is_told_with_its_reason_and_the_matter(language: Any, becaus
     for word in ("城北区 柳树街道", "王芳 +8613900000000", WORDS[language]["tier"]["24h"]):
         assert word in text, word
     assert (WORDS[language]["how"].strip() in text) == (because != "close")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_what_is_not_enclosed_is_named(language: Any) -> None:
+    text = written(event("dispatch"), language, "12345", ("a.jpg", "清单.pdf"))
+    assert WORDS[language]["line"]["left"].format(value=WORDS[language]["between"].join(("a.jpg", "清单.pdf"))) in text
+    assert WORDS[language]["line"]["left"].partition("{")[0] not in written(event("dispatch"), language, "12345")
+
+
+def test_files_come_with_the_ticket_and_not_with_what_says_nothing_of_it() -> None:
+    assert encloses(event("dispatch"))
+    assert encloses(event("follow_up"))
+    assert not encloses(event("close"))
+    assert not encloses(event("refused"))
+    assert not encloses(event("uphold", yours=False))
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

@@ -13,15 +13,17 @@ import pytest
 from channels.email.channel import Email
 from channels.email.config import EmailConfig as ChannelConfig
 from normalizer.life import Actor, Role, State, StepName
-from normalizer.ticket import AttachmentRef, Kind, Requester, Undelivered, UnitWord, Verification
-from tests.system.far_mail import FarMail
+from normalizer.ticket import Attachment, AttachmentRef, Kind, Requester, Undelivered, UnitWord, Verification
+from tests.system.far_mail import FarMail, Letter
 from tests.workers.regions import town
+from tests.workers.test_enclosing import LIST, PHOTO
 from tests.workers.turns import NOW, Receiver, build, client
+from workers.blobs import Blobs
 from workers.delivery import deliver
 from workers.destinations.email import EmailConfig, EmailUnit
 from workers.life import Lives
 from workers.returned import Returns
-from workers.unit_mail import FORGED, MISSING, STRANGER, UnitLetter, UnitMail
+from workers.unit_mail import MISSING, TOLD_A_DAY, UnitLetter, UnitMail, is_forged
 
 __all__ = ["build", "client"]
 
@@ -44,22 +46,27 @@ class Line:
     def __init__(self, build, queue, make_item, far: FarMail, folder: Path) -> None:
         self._queue, self._make_item, self._build, self.far = queue, make_item, build, far
         (folder / "secret").write_bytes(b"0123456789abcdef" * 2)
-        block = {"domain": "hotline.example", "relay": far.address, "secret_file": folder / "secret"}
-        self.channel = Email(ChannelConfig.model_validate(block))
-        self.letters_taken = 0
+        self._block = {"domain": "hotline.example", "relay": far.address, "secret_file": folder / "secret"}
+        self.blobs, self.addresses = Blobs(folder), dict(ADDRESSES)
+        self.carries()
+
+    def carries(self, **block: int) -> None:
+        self.channel = Email(ChannelConfig.model_validate(self._block | block))
 
     def runtime(self, now=NOW):
         units = [
-            EmailUnit(unit, EmailConfig(type="email", to=address), {"email": self.channel}.get, "12345")
-            for unit, address in ADDRESSES.items()
+            EmailUnit(unit, EmailConfig(type="email", to=address), {"email": self.channel}.get, "12345", self.blobs)
+            for unit, address in self.addresses.items()
         ]
         return self._build(Receiver("file"), units=tuple(units), region=town(), now=now)
 
-    async def open(self, **more):
-        self.one = self._make_item("a", SAID, **({"requester": CITIZEN} | more))
+    async def open(self, text: str = SAID, name: str = "a", **more) -> None:
+        self.one = self._make_item(name, text, **({"requester": CITIZEN} | more))
         self._queue.enqueue([self.one])
         await self.turn()
-        return self
+
+    def kept(self, *files: Attachment) -> tuple[AttachmentRef, ...]:
+        return tuple(self.blobs.keep(one, NOW.date()) for one in files)
 
     async def turn(self, now=NOW) -> None:
         await deliver(self.runtime(now), self.one.ticket_id)
@@ -77,7 +84,7 @@ class Line:
         ]
 
     def mail(self) -> UnitMail:
-        return UnitMail(self.runtime().store, town, ZoneInfo("Asia/Shanghai"), ADDRESSES)
+        return UnitMail(self.runtime().store, town, ZoneInfo("Asia/Shanghai"), self.addresses)
 
     async def says(self, text: str, sender: str = OFFICE, key: str = "", at=NOW, **more) -> tuple[str, str]:
         word = UnitWord(number=self.one.number, sender=sender, text=text)
@@ -132,7 +139,13 @@ async def test_a_letter_that_the_relay_refuses_is_a_failed_delivery_to_that_unit
     runtime = build(
         Receiver("file"),
         units=(
-            EmailUnit("north_lamp", EmailConfig(type="email", to=OFFICE), lambda _: Email(ChannelConfig()), "12345"),
+            EmailUnit(
+                "north_lamp",
+                EmailConfig(type="email", to=OFFICE),
+                lambda _: Email(ChannelConfig()),
+                "12345",
+                Blobs(tmp_path),
+            ),
         ),
         region=town(),
     )
@@ -166,6 +179,58 @@ async def test_a_letter_that_comes_back_is_a_failed_delivery_until_it_is_replaye
     assert returns.record("email", report, NOW) == "done", "it came back again"
 
 
+def files_of(letter: Letter) -> dict[str, bytes]:
+    return {str(part.get_filename()): part.get_payload(decode=True) for part in letter.message.iter_attachments()}
+
+
+async def test_who_may_know_the_citizen_gets_the_files_others_the_copies_of_the_pictures(line):
+    photo, paper = line.kept(PHOTO, LIST)
+    await line.open(attachments=(photo, paper))
+    (lead,), (street,) = line.far.letters(OFFICE.lower()), line.far.letters(STREET)
+    assert files_of(lead) == {PHOTO.name: PHOTO.content, LIST.name: LIST.content}
+    assert "未随邮件发送" not in lead.text
+    assert files_of(street) == {PHOTO.name: line.blobs.get(photo.public_blob)}
+    assert f"未随邮件发送的附件：{LIST.name}" in street.text
+
+
+async def test_of_a_report_only_the_copies_of_the_pictures_leave_the_line(line):
+    photo, paper = line.kept(PHOTO, LIST)
+    await line.open(attachments=(photo, paper), kind=Kind.REPORT)
+    letters = line.far.letters()
+    assert [files_of(one) for one in letters] == [{PHOTO.name: line.blobs.get(photo.public_blob)}] * 2
+
+
+async def test_what_does_not_fit_into_the_letter_is_named(line):
+    line.carries(files_max_bytes=1_500)
+    huge = Attachment(name="录像.mp4", content=bytes(2_000))
+    note = Attachment(name="说明.txt", content="占道的车牌".encode())
+    await line.open(attachments=line.kept(huge, note))
+    (lead,) = line.far.letters(OFFICE.lower())
+    assert files_of(lead) == {note.name: note.content}
+    assert f"未随邮件发送的附件：{huge.name}" in lead.text
+
+
+async def test_the_files_of_a_helper_come_to_the_lead_before_those_it_had(line):
+    old, new = Attachment(name="原.txt", content=b"a" * 600), Attachment(name="新.txt", content=b"b" * 600)
+    await line.open(attachments=line.kept(old))
+    line.carries(files_max_bytes=1_000)
+    await line.says("吹哨：请柳树街道清理现场")
+    await line.turn()
+    await line.says("协助：已清理", sender=STREET, attachments=line.kept(new))
+    await line.turn()
+    last = line.far.letters(OFFICE.lower())[-1]
+    assert files_of(last) == {new.name: new.content}
+    assert f"未随邮件发送的附件：{old.name}" in last.text
+
+
+async def test_a_relay_that_takes_no_files_still_brings_the_unit_its_ticket(line):
+    line.far.takes = 8_000
+    await line.open(attachments=line.kept(Attachment(name="大.bin", content=bytes(9_000))))
+    (lead,) = line.far.letters(OFFICE.lower())
+    assert files_of(lead) == {}
+    assert "未随邮件发送的附件：大.bin" in lead.text
+
+
 # --- what comes back
 
 
@@ -173,6 +238,7 @@ async def test_from_signing_to_the_answer_by_mail(line):
     await line.open()
     file = AttachmentRef(name="a.txt", media_type="text/plain", size=1, sha256="0" * 64)
     assert await line.says("签收") == ("unit_step", "sign")
+    assert (await line.record()).state == State.SIGNED
     assert await line.says("已联系：约好明天") == ("unit_step", "contact")
     assert await line.says("配件已到") == ("unit_step", "progress")
     assert await line.says("延期：2026-12-01，等配件") == ("unit_step", "extend")
@@ -190,7 +256,7 @@ async def test_from_signing_to_the_answer_by_mail(line):
         ("办结：解决\n灯亮了", "sign, reply", State.REPLIED),
         ("已联系：约好明天", "sign, contact", State.IN_PROGRESS),
         ("延期：2026-12-01，等配件", "sign, extend", State.SIGNED),
-        ("配件已到", "sign, progress", State.IN_PROGRESS),
+        ("进展：配件已到", "sign, progress", State.IN_PROGRESS),
         ("签收。明天去看", "sign, progress", State.IN_PROGRESS),
         ("退单：不在城北", "object", State.OBJECTED),
     ],
@@ -226,6 +292,8 @@ async def test_a_mail_that_was_cut_short_after_signing_is_finished_when_it_comes
         ("办结：灯亮了", "missing_outcome"),
         ("延期：2026-01-01，等配件", "in_the_past"),
         ("这个不归我们管", "unclear"),
+        ("您好，来信已收到。", "unclear"),
+        ("", "unclear"),
         ("协助：看过了", "wrong_part"),
         ("吹哨：城北区城管局", "not_another"),
     ],
@@ -256,6 +324,37 @@ async def test_a_program_that_answers_every_refusal_is_not_told_for_ever(line):
     assert len(line.far.letters(OFFICE.lower())) == 1 + 6
 
 
+async def test_words_without_a_step_sign_nothing_and_are_progress_once_it_is_signed(line):
+    await line.open()
+    assert await line.says("您好，来信已收到。", key="robot") == ("unit_refused", "unclear")
+    assert ((await line.record()).state, await line.steps()) == (State.DISPATCHED, [])
+    await line.turn()
+    assert "接收工单请在第一行写“签收”" in line.far.letters(OFFICE.lower())[-1].text
+    await line.says("签收")
+    assert await line.says("配件已到", key="later") == ("unit_step", "progress")
+    assert await line.says("明天安装", key="last") == ("unit_step", "progress")
+
+
+async def test_a_unit_is_told_so_many_refusals_a_day_of_all_its_tickets_and_the_rest_stand_at_the_ticket(line):
+    for n in range(TOLD_A_DAY // 5 + 1):
+        await line.open(name=f"t{n}", sequence=n + 1)
+        for again in range(5):
+            assert await line.says("办结", key=f"{n}.{again}") == ("unit_refused", "missing_outcome")
+            await line.turn()
+    answers = [one for one in line.far.letters(OFFICE.lower()) if "未能记录" in one.text]
+    assert len(answers) == TOLD_A_DAY
+    refused = [one["data"] for one in (await line.record()).events() if one["type"].endswith("unit_refused.v1")]
+    assert [one["told"] for one in refused] == [False] * 5, "on record all the same"
+    assert await line.says("签收", sender=STREET, key="s") == ("unit_refused", "not_yours")
+    await line.turn()
+    assert "未能记录" in line.far.letters(STREET)[-1].text, "another unit's day is its own"
+    tomorrow = NOW + timedelta(days=1, seconds=1)
+    await line.says("办结", key="tomorrow", at=tomorrow)
+    await line.turn(tomorrow)
+    answers = [one for one in line.far.letters(OFFICE.lower()) if "未能记录" in one.text]
+    assert len(answers) == TOLD_A_DAY + 1
+
+
 async def test_a_step_from_the_wrong_state_is_refused_and_told(line):
     await line.open()
     await line.says("进展：配件已到")
@@ -275,6 +374,17 @@ async def test_a_helper_says_its_part_and_no_more(line):
     assert await line.says("已清理两处", sender=STREET) == ("unit_step", "help")
     assert await line.says("办结：解决\n好了", sender=STREET) == ("unit_refused", "wrong_part")
     assert (await line.steps())[-1] == ("helped", "willow")
+
+
+async def test_a_helper_hears_why_its_part_cannot_be_recorded_and_never_to_sign(line):
+    line.addresses = {"police": OFFICE, "willow": STREET}
+    await line.open("城北柳树街夜里噪声很大，我要投诉", kind=Kind.COMPLAINT)
+    record = await line.record()
+    assert (record.fields["lead"], record.fields["co"]) == ("willow", "police")
+    for text in ("协助：已出警", "已出警"):
+        assert await line.says(text, key=text) == ("unit_refused", "not_yet")
+    await line.says("办结：解决\n已劝离", sender=STREET, key="done")
+    assert await line.says("协助：已出警", key="late") == ("unit_refused", "over")
 
 
 async def test_a_program_that_answers_for_a_helper_writes_to_itself_no_letter(line):
@@ -301,17 +411,19 @@ async def test_of_units_with_one_mailbox_it_is_the_one_whose_ticket_it_is(line):
     assert await line.steps() == [("signed", "north_lamp")]
 
 
-async def test_a_stranger_a_forged_sender_and_an_unknown_number_change_nothing(line):
-    await line.open()
-    mail, before = line.mail(), (await line.record()).version
+def test_only_a_failed_check_of_the_address_that_is_shown_makes_a_forgery():
     forged = (Verification(method="dmarc", result="fail"),)
     passed = (Verification(method="spf", result="fail"), Verification(method="dmarc", result="pass"))
+    assert is_forged(forged)
+    assert not is_forged(passed)
+
+
+async def test_a_mailbox_that_no_unit_has_is_not_known_and_an_unknown_number_changes_nothing(line):
+    await line.open()
+    mail, before = line.mail(), (await line.record()).version
     for sender in ("wang@home.example", "", "chengguan@xicheng.example.evil.example"):
-        word = UnitWord(number=line.one.number, sender=sender, text="签收")
-        assert mail.unbelieved(word, ()) == STRANGER
-    word = UnitWord(number=line.one.number, sender=OFFICE, text="签收")
-    assert mail.unbelieved(word, forged) == FORGED
-    assert mail.unbelieved(word, passed) is None
+        assert not mail.knows(UnitWord(number=line.one.number, sender=sender, text="签收"))
+    assert mail.knows(UnitWord(number=line.one.number, sender=OFFICE.upper(), text="签收"))
     other = UnitWord(number="2026010100000019", sender=OFFICE, text="签收")
     assert await mail.record(UnitLetter(other, "k", NOW)) == MISSING
     assert (await line.record()).version == before

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from normalizer.life import Outcome, StepName
 from tests.workers.regions import town
 from workers.unit_letter import CUTS
-from workers.unit_words import STEP_WORDS, in_doubt, read
+from workers.unit_words import STEP_WORDS, read
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -85,13 +85,14 @@ def test_what_is_missing_or_wrong_is_named(text, faults):
 @pytest.mark.parametrize("text", ["签收不了，缺少地址", "配件已到，明天安装", "解决"])
 def test_what_names_no_step_is_kept_as_it_stands(text):
     found = said(text)
-    assert (found.step, found.says, found.faults, in_doubt(found)) == (None, {"text": text}, (), False)
+    assert (found.step, found.says, found.faults) == (None, {"text": text}, ())
 
 
-@pytest.mark.parametrize("text", ["这个不归我们管", "请退回中心", "This is NOT OUR job"])
-def test_what_may_be_an_objection_is_in_doubt(text):
-    assert in_doubt(said(text))
-    assert not in_doubt(said(f"进展：{text}"))
+def test_help_is_asked_of_whom_the_line_of_the_word_names_and_of_nobody_else():
+    found = said("吹哨：柳树街道、市公安局\n榆树街道昨天已经来过，自来水公司说与其无关")
+    assert found.says["co"] == ("willow", "police")
+    assert "榆树街道" in str(found.says["reason"])
+    assert said("吹哨：\n请柳树街道围挡").faults == ("missing_co",)
 
 
 @given(st.one_of(st.text(), st.tuples(st.sampled_from(sorted(STEP_WORDS)), st.text()).map(" ".join)))

@@ -6,20 +6,24 @@ every event has webhooks and files.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import Callable
-from typing import Annotated, Final, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, Literal
 
-import idna
 import structlog
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from channels.contract import Delivery, Reply, Replying
+from channels.email.recipient import canonical
 from normalizer.errors import TryAgain
 from normalizer.ticket import ReplyAddress
+from workers.blobs import Blobs
 from workers.destinations.contract import Delivered, Event, Outcome, Refused, TryLater
-from workers.unit_letter import written
+from workers.enclosing import fitting, room_of
+from workers.files import of_letter
+from workers.unit_letter import encloses, written
 from workers.words import LANGUAGES, Language
 
 log = structlog.get_logger()
@@ -28,15 +32,6 @@ CHANNEL: Final = "email"
 NO_CHANNEL: Final = "no_such_channel"
 ADDRESS_MAX: Final = 254
 _ADDRESS: Final = re.compile(r"[^@\s\x00-\x1f\x7f<>\"(),:;\\]+@[^@\s\x00-\x1f\x7f<>\"(),:;\\]+")
-
-
-def canonical(address: str) -> str:
-    """An address as two spellings of it are compared: in one case, the domain in ASCII (RFC 5891)."""
-    local, at, domain = address.strip().strip("<>").casefold().rpartition("@")
-    try:
-        return f"{local}{at}{idna.encode(domain, uts46=True).decode()}" if not domain.isascii() else local + at + domain
-    except (idna.IDNAError, UnicodeError):
-        return local + at + domain
 
 
 def _address(value: str) -> str:
@@ -59,13 +54,16 @@ class EmailConfig(BaseModel):
 
 class EmailUnit:
     """One unit's mailbox. `replying`: the channel of a name, if it is on and can carry answers; `site`: how the
-    hotline calls itself."""
+    hotline calls itself; `blobs`: where the files lie."""
 
-    def __init__(self, name: str, config: EmailConfig, replying: Callable[[str], Replying | None], site: str) -> None:
+    def __init__(
+        self, name: str, config: EmailConfig, replying: Callable[[str], Replying | None], site: str, blobs: Blobs
+    ) -> None:
         self.name = name
         self._config = config
         self._replying = replying
         self._site = site
+        self._blobs = blobs
 
     async def deliver(self, event: Event) -> Outcome:
         """Send the letter. The same event has the same Message-ID for ever."""
@@ -73,7 +71,7 @@ class EmailUnit:
         if channel is None:
             return Refused(NO_CHANNEL)
         try:
-            return _outcome(await channel.reply(self._to, self._letter(event)))
+            return _outcome(await self._send(channel, json.loads(event.document)["data"], event.id))
         except TryAgain as error:
             return TryLater("try_again", error.after)
         except Exception as error:  # a bug of ours must not leave the unit without its ticket: it is tried again
@@ -84,15 +82,26 @@ class EmailUnit:
     def _to(self) -> ReplyAddress:
         return ReplyAddress(channel=CHANNEL, address=self._config.to)
 
-    def _letter(self, event: Event) -> Reply:
-        data = json.loads(event.document)["data"]
+    async def _send(self, channel: Replying, data: Mapping[str, Any], operation: str) -> Delivery:
+        """With its files; without them when it is not taken so, for they may be why."""
+        letter = await asyncio.to_thread(self._letter, data, operation, room_of(channel))
+        delivery = await channel.reply(self._to, letter)
+        if delivery.outcome == "failed" and letter.attachments:
+            delivery = await channel.reply(self._to, self._letter(data, operation, 0))
+        return delivery
+
+    def _letter(self, data: Mapping[str, Any], operation: str, room: int) -> Reply:
+        """With those files in `room` bytes that the unit may see; it names the others."""
+        files, withheld = of_letter(data, data["version"]) if encloses(data) else ((), ())
+        enclosed, left = fitting(files, self._blobs, room)
         language = self._config.language
         return Reply(
-            operation=event.id,
+            operation=operation,
             number=data["number"],
-            text=written(data, language, self._site),
+            text=written(data, language, self._site, (*left, *withheld)),
             purpose="dispatch",
             language=LANGUAGES[language],
+            attachments=enclosed,
         )
 
     async def close(self) -> None:

@@ -90,7 +90,12 @@ def test_what_our_own_reader_makes_of_it() -> None:
         ("alarm", ["auto-generated"], ["All"], ""),
         ("visit", ["auto-generated"], ["All"], ""),
         ("answer", [], [], reply_address(HOTLINE, NUMBER, SECRET)),
-        ("dispatch", ["auto-generated"], ["DR, RN, NRN, OOF, AutoReply"], unit_address(HOTLINE, NUMBER, SECRET)),
+        (
+            "dispatch",
+            ["auto-generated"],
+            ["DR, RN, NRN, OOF, AutoReply"],
+            unit_address(HOTLINE, NUMBER, CITIZEN, SECRET),
+        ),
     ],
 )
 def test_only_what_a_person_wrote_and_what_brings_a_unit_its_ticket_may_bounce(

@@ -40,7 +40,8 @@ def keys(subject: str = "", references: str = "") -> tuple[str, ...]:
 
 def test_what_lies_in_citizens_mailboxes_is_still_ours_in_the_next_version() -> None:
     assert reply_address(HOTLINE, NUMBER, SECRET) == ADDRESS
-    assert unit_address(HOTLINE, NUMBER, SECRET) == "hotline+2024030501000016.2grgprvazwwr7sf3@example.org"
+    units = unit_address(HOTLINE, NUMBER, "office@unit.example", SECRET)
+    assert units == "hotline+2024030501000016.sflppsrzl7afzukh@example.org"
     assert message_id(NUMBER, "receipt:1", DOMAIN, SECRET) == f"<{ID}>"
     assert message_key("<a@qq.com>") == "email:583e9ad2e53d738416fc88bdae9c71d5"
     assert number_in_address(ADDRESS, (HOTLINE,), SECRET) == NUMBER

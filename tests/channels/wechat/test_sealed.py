@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from channels.social.signed import signed
 from channels.wechat.sealed import closed, key_of, opened
-from channels.wechat.signature import signed
 from channels.wechat.xml import fields_of
 from normalizer.errors import Rejected
 from tests.channels.wechat.wechats import APP_ID, KEY

@@ -1,19 +1,14 @@
-"""Who may speak for WeChat: the documented vectors, age, and what is a replay and what a second try."""
+"""Who may speak for WeChat: the documented vectors. (Age, replays: tests/channels/social/test_signed.py.)"""
 
 from __future__ import annotations
 
 import pytest
 
-from channels.wechat.signature import Freshness, Signature, signed
+from channels.social.signed import signed
+from channels.wechat.signature import Signature
 from tests.channels.wechat.wechats import query
 
 NOW = 1_764_000_000.0
-
-
-def signature(**of: str) -> Signature:
-    found = Signature.of(query(at=NOW, nonce="123") | of)
-    assert found is not None
-    return found
 
 
 @pytest.mark.parametrize(
@@ -72,37 +67,3 @@ def test_the_vector_of_the_sealed_message() -> None:
 def test_what_wechat_never_sends_is_no_signature(broken: dict[str, str]) -> None:
     assert Signature.of(query(at=NOW) | broken) is None
     assert Signature.of({}) is None
-
-
-@pytest.mark.parametrize(("age", "stale"), [(0, False), (299, False), (301, True), (-299, False), (-301, True)])
-def test_a_signature_is_good_for_a_while_in_both_directions(age: float, stale: bool) -> None:
-    assert Freshness(300, clock=lambda: NOW + age).stale(signature()) is stale
-
-
-def test_the_same_message_again_is_a_second_try_and_another_one_a_replay() -> None:
-    freshness = Freshness(300, clock=lambda: NOW)
-    assert not freshness.replayed(signature(), "msg:1")
-    assert not freshness.replayed(signature(), "msg:1")
-    assert freshness.replayed(signature(), "msg:2")
-    assert not freshness.replayed(signature(nonce="124"), "msg:2")
-
-
-def test_it_remembers_for_as_long_as_the_signature_is_fresh_and_no_longer() -> None:
-    now = [NOW]
-    freshness = Freshness(300, clock=lambda: now[0])
-    ahead = signature(timestamp=str(int(NOW) + 300))
-    assert not freshness.replayed(ahead, "msg:1")
-    now[0] = NOW + 599
-    assert not freshness.stale(ahead)
-    assert freshness.replayed(ahead, "msg:2"), "forgotten while it was still fresh"
-    now[0] = NOW + 700
-    assert freshness.stale(ahead)
-    freshness.replayed(signature(nonce="other"), "msg:3")
-    assert len(freshness._seen) == 1, "what is stale anyway is forgotten"
-
-
-def test_its_memory_is_bounded() -> None:
-    freshness = Freshness(300, size=10, clock=lambda: NOW)
-    for n in range(100):
-        freshness.replayed(signature(nonce=str(n)), "msg:1")
-    assert len(freshness._seen) <= 11
