@@ -24,7 +24,7 @@ __all__ = ["SIGNED", "SITE_SECRET", "Channel", "Delivery", "Handler", "Host", "R
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SIGNED = "signed"
 """Scope of a route whose handler proves by a signature who calls: no token, and no rate limit for a platform."""
-SITE_SECRET = "site_secret"
+SITE_SECRET = "site_secret"  # noqa: S105 (a mark, no secret)
 """`Annotated[Path | None, SITE_SECRET]`: a key of a block that is the site's own secret file when left out."""
 
 

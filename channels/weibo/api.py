@@ -126,11 +126,11 @@ class Api:
         """Do something; InDoubt when nobody knows whether it was done."""
         return await self._call("POST", url, data=_texts(form) | await self._access())
 
-    async def _call(self, method: str, url: str, **content: Mapping[str, str]) -> dict[str, Any]:
+    async def _call(self, method: str, url: str, **content: Any) -> dict[str, Any]:
         try:
             async with self._session.request(
                 method, url, allow_redirects=False, middlewares=(once(),), **content
-            ) as response:  # type: ignore[arg-type] # params and data
+            ) as response:
                 status, body = response.status, await _body(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotSent(type(error).__name__) from None

@@ -113,6 +113,18 @@ async def test_what_was_not_sent_now_is_tried_again_and_holds_up_no_delivery(val
     assert [outcome["outcome"] for outcome in await outcomes(runtime, one.ticket_id)] == ["sent"]
 
 
+async def test_a_doubt_lasts_until_it_is_read_back_whatever_comes_in_between(queue, make_item, build):
+    """TryAgain says that nothing was written by this try, and nothing about the one before."""
+    one = make_item("a", requester=CITIZEN)
+    queue.enqueue([one])
+    unknown, sent = Delivery(outcome="unknown"), Delivery(outcome="sent")
+    channel = Answering([TryAgain(1.0), unknown, TryAgain(1.0), TryAgain(1.0), sent])
+    for day in range(5):
+        runtime = replace(build(Receiver("file"), channel=channel, now=NOW + timedelta(days=day)), max_attempts=10)
+        await deliver(runtime, one.ticket_id)
+    assert [reply.again for _, reply in channel.sent] == [False, False, True, True, True]
+
+
 async def test_a_destination_that_is_down_holds_up_no_receipt(queue, make_item, build):
     one, channel = make_item("a", requester=CITIZEN), Answering()
     queue.enqueue([one])

@@ -48,6 +48,32 @@ def test_a_crash_between_saving_and_calling_only_wastes() -> None:
     assert budget.wait(budget.resume(saved, START), START) == budget.wait(saved, START)
 
 
+@given(BUDGETS, st.lists(st.tuples(st.floats(0, 1), st.floats(0, 2), st.booleans()), max_size=60))
+def test_nor_when_calls_take_long_on_their_way(budget: Budget, calls: list[tuple[float, float, bool]]) -> None:
+    """What counts is when the platform sees them; a caller may be killed before it knows."""
+    now, tat, times = START, 0.0, []
+    for pause, delay, killed in [*calls, *[(0.0, 0.0, False)] * budget.calls]:
+        now += pause * budget.seconds
+        while (wait := budget.wait(tat, now)) > 0:
+            now += wait + 1e-6
+        tat = budget.spend(tat, now)
+        now += delay * budget.seconds
+        times.append(now)
+        tat = budget.resume(tat, now) if killed else budget.ended(tat, now)
+    assert most_in_a_window(times, budget.seconds) <= budget.calls
+
+
+def test_a_call_that_came_late_and_a_burst_behind_it_are_no_call_too_many() -> None:
+    budget = Budget(10, 100, 4)
+    tat = budget.spend(0.0, START)
+    late = START + 1000
+    allowed = 0
+    while budget.wait(tat := budget.ended(tat, late), late) < 1e-3:
+        tat = budget.spend(tat, late)
+        allowed += 1
+    assert allowed == budget.burst - 1
+
+
 def test_with_no_memory_there_is_no_burst_but_a_call_at_once() -> None:
     budget = Budget(100, 86_400, 10)
     tat = budget.resume(None, START)

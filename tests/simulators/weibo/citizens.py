@@ -34,11 +34,14 @@ class Citizens:
         long: float | None = None,
         original: int | None = None,
         ago: float = 0.0,
+        gone: Gone = "",
     ) -> int:
-        """A post, or with `original` a repost. It is a mention when it says @ and our name."""
+        """A post, or with `original` a repost; `gone`: deleted before anybody saw it. It is a mention when it says @
+        and our name."""
         uid = self.world.user(author).id
         made = self.clock.now() - ago
-        return self.world.add_post(Post(self.world.new_id(), uid, text, made, list(pictures), lat, long, original)).id
+        post = Post(self.world.new_id(), uid, text, made, list(pictures), lat, long, original, gone=gone)
+        return self.world.add_post(post).id
 
     def post_late(self: _Place, author: str, text: str) -> int:
         """A mention that Weibo looks at for a while before it lists it (`show`), below newer ones."""
