@@ -251,6 +251,10 @@ class Role:
         self._process.kill()
         self._process.wait()
 
+    def tell_process(self, sign: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(sign)
+
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
@@ -308,7 +312,7 @@ class Gateway(Role):
 class Site:
     """Two gateways that share the site's secret and one Redis, and one host that delivers."""
 
-    def __init__(self, home: Path, start_server: Starter) -> None:
+    def __init__(self, home: Path, start_server: Starter, **settings: str) -> None:
         self._start_server = start_server
         self._port = free_port()
         self.start_redis()
@@ -318,7 +322,8 @@ class Site:
             "JIESU_SITE__SECRET_FILE": str(home / "secret"),
             "JIESU_AUTH__TOKENS_FILE": str(home / "tokens"),
             "JIESU_LOG__FORMAT": "json",
-        } | ENVIRONMENT
+        }
+        environment |= ENVIRONMENT | settings
         self.gateways = (Gateway("east", home, environment), Gateway("west", home, environment))
         self.work = Role("work", home, environment, "work")
         self.roles = (*self.gateways, self.work)
@@ -345,8 +350,8 @@ class Site:
 
 
 @pytest.fixture
-def site(short_tmp: Path, server: Starter) -> Iterator[Site]:
-    site = Site(short_tmp, server)
+def site(short_tmp: Path, server: Starter, environment: dict[str, str]) -> Iterator[Site]:
+    site = Site(short_tmp, server, **environment)
     for role in site.roles:
         role.start()
     try:
@@ -361,7 +366,7 @@ def site(short_tmp: Path, server: Starter) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
-    """Settings of `up` and `steady`; a module that needs others has a fixture of this name."""
+    """Settings of `up`, `steady` and `site`; a module that needs others has a fixture of this name."""
     return {}
 
 
