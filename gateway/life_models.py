@@ -190,6 +190,7 @@ class DeskRow(Row):
     reason: str | None = Field(description="Why a person must decide")
     by: dict[str, Any] | None = Field(description="Who asked for that")
     candidates: tuple[str, ...] = Field(description="Units to choose from, the likeliest first")
+    suggested: tuple[Suggestion, ...] = Field(description="What past tickets suggest, with how sure that is")
     holder: str | None
     until: AwareDatetime | None = Field(description="When the holder's lease ends")
 

@@ -13,44 +13,64 @@ from importlib.resources import files
 from itertools import islice
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from normalizer.gated import Gated
 from normalizer.ticket import Flag, Tier
 
-_REACH: Final = 40  # characters to either side, within the sentence, that can change what words mean
+_LONGEST_SENTENCE: Final = 160
+_REACH: Final = 60  # characters to either side, within the sentence, that can change what words mean
 _SENTENCE_END: Final = re.compile(r"[。！？!?；;\n]|\.\s")
 _MOST_MATCHES: Final = 100  # per rule: hostile input must not hold the server up
 _MACRO: Final = re.compile(r"<([a-z_]+)>")
-_LITERAL: Final = r"[^\\.^$*+?{}\[\]|()]"
+_SPECIAL: Final = frozenset("\\.^$*+?{}[]|()")
+_ONE_OF: Final = re.compile(r"(.)\[([^\]^\\-]+)\](?![*+?{])(.*)")
 
 
 class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+def _joined(said: str | list[str]) -> Gated:
+    return Gated(said if isinstance(said, str) else "|".join(said))
+
+
+Expression = Annotated[Gated, BeforeValidator(_joined)]
+"""A regular expression, or a list of its alternatives."""
 
 
 class Context(_Data):
     """A way of speaking that voids words: `before` is searched in the sentence up to them, `after` in the rest of it,
-    `sentence` in all of it. Not where `unless` is found in the sentence."""
+    `sentence` in all of it, `earlier` in the whole text up to them. Not where `unless` is found in the sentence."""
 
     name: str
-    before: re.Pattern[str] | None = None
-    after: re.Pattern[str] | None = None
-    sentence: re.Pattern[str] | None = None
-    unless: re.Pattern[str] | None = None
+    before: Expression | None = None
+    after: Expression | None = None
+    sentence: Expression | None = None
+    earlier: Expression | None = None
+    unless: Expression | None = None
 
-    def voids(self, before: str, words: str, after: str) -> bool:
-        """Whether the words are not meant so here."""
+    def voids(self, earlier: str, before: str, words: str, after: str) -> bool:
+        """Whether the words are not meant so here; `earlier`: all the text up to them."""
         whole = f"{before}{words}{after}"
-        found = (
+        void = (
             (self.before is not None and self.before.search(before) is not None)
             or (self.after is not None and self.after.search(after) is not None)
             or (self.sentence is not None and self.sentence.search(whole) is not None)
+            or (self.earlier is not None and self.earlier.search(earlier) is not None)
         )
-        return found and not (self.unless is not None and self.unless.search(whole))
+        return void and not (self.unless is not None and self.unless.search(whole))
 
 
-Word = Annotated[str, Field(pattern=rf"^(?:[a-z' ]{{3,}}|[^a-z\\.^$*+?{{}}\[\]|()]{_LITERAL}(?![*+?{{]))")]
-"""A pattern that begins with two literal Han characters, or with a whole Latin word; no bare `|`."""
+def _word(pattern: str) -> str:
+    plain = len(pattern) >= 2 and _SPECIAL.isdisjoint(pattern[:2]) and pattern[2:3] not in ("*", "+", "?", "{")
+    if not plain:
+        raise ValueError("must begin with two characters that stand for themselves")
+    return pattern
+
+
+Word = Annotated[str, AfterValidator(_word)]
+"""A pattern without bare `|`. It begins with two characters that stand for themselves: they are its key."""
 
 
 class Rule(_Data):
@@ -62,10 +82,10 @@ class Rule(_Data):
     flags: tuple[Flag, ...] = ()
     call: tuple[Literal["110", "119", "120", "122"], ...] = ()
     any: Annotated[tuple[Word, ...], Field(min_length=1)]
-    needs: re.Pattern[str] | None = None
-    around: re.Pattern[str] | None = None
-    unless: re.Pattern[str] | None = None
-    nowhere: re.Pattern[str] | None = None
+    needs: Expression | None = None
+    around: Expression | None = None
+    unless: Expression | None = None
+    nowhere: Expression | None = None
     ruled_out_by: tuple[str, ...] = ()
     examples: Annotated[tuple[str, ...], Field(min_length=2)]
     near_misses: Annotated[tuple[str, ...], Field(min_length=2)]
@@ -97,7 +117,7 @@ def load(*names: str) -> RuleFile:
         for macro, pattern in data.get("macros", {}).items():
             macros[macro] = f"(?:{_expand(pattern, macros)})"
         contexts += _expand(data.get("context", []), macros)
-        rules += _expand(data.get("rule", []), macros)
+        rules += [rule | {"any": _spelt(rule["any"])} for rule in _expand(data.get("rule", []), macros)]
     return RuleFile.model_validate({"macros": macros, "context": contexts, "rule": rules})
 
 
@@ -109,6 +129,15 @@ def _expand(value: Any, macros: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return {key: one if key in ("examples", "near_misses") else _expand(one, macros) for key, one in value.items()}
     return value
+
+
+def _spelt(words: Iterable[str]) -> list[str]:
+    """`X[ab]…` becomes `Xa…` and `Xb…`, so that each begins with two plain characters."""
+    spelt: list[str] = []
+    for word in words:
+        found = _ONE_OF.fullmatch(word)
+        spelt += [f"{found[1]}{second}{found[3]}" for second in found[2]] if found else [word]
+    return spelt
 
 
 class Book:
@@ -144,20 +173,42 @@ class Book:
         return (pair for pair in pairs if pair in self._index)
 
     def _judge(self, rule: Rule, matches: list[re.Match[str]], text: str) -> Finding | None:
-        if (rule.around and not rule.around.search(text)) or (rule.nowhere and rule.nowhere.search(text)):
-            return None
         verdict: str | None = None
+        tried: set[int] = set()  # sentences in which the rule does not apply, whichever of its words is looked at
         for found in matches:
-            before, after = _sentence(text, found)
-            if not _applies(rule, f"{before}{found[0]}{after}"):
+            begin, end = _sentence(text, found)
+            if begin in tried:
                 continue
-            verdict = self._void(rule, before, found[0], after)
+            spots = _spots(rule, text[begin:end], found.start() - begin, found.end() - begin)
+            if not spots:
+                tried.add(begin)
+                continue
+            verdicts = [self._void(rule, text[: begin + spot.start], spot) for spot in spots]
+            verdict = next((one for one in verdicts if one), None)
             if verdict is None:
-                return Finding(rule, None)
-        return Finding(rule, verdict) if verdict else None
+                break
+        else:
+            return Finding(rule, verdict) if verdict and _is_around(rule, text) else None
+        return Finding(rule, None) if _is_around(rule, text) else None
 
-    def _void(self, rule: Rule, before: str, words: str, after: str) -> str | None:
-        return next((name for name in rule.ruled_out_by if self._contexts[name].voids(before, words, after)), None)
+    def _void(self, rule: Rule, earlier: str, spot: _Spot) -> str | None:
+        contexts = ((name, self._contexts[name]) for name in rule.ruled_out_by)
+        return next((name for name, context in contexts if context.voids(earlier, *spot.parts)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """Words in a sentence, with what stands beside them within reach."""
+
+    sentence: str
+    start: int
+    end: int
+
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """Before, the words, after."""
+        before = self.sentence[max(0, self.start - _REACH) : self.start]
+        return before, self.sentence[self.start : self.end], self.sentence[self.end : self.end + _REACH]
 
 
 def _key(word: str) -> str:
@@ -168,14 +219,28 @@ def _whole(word: str) -> str:
     return rf"(?<![a-z]){word}(?![a-z])" if word[0].isascii() else word
 
 
-def _sentence(text: str, found: re.Match[str]) -> tuple[str, str]:
-    """What stands before and after the match in its own sentence, within reach."""
-    before = _SENTENCE_END.split(text[max(0, found.start() - _REACH) : found.start()])[-1]
-    after = _SENTENCE_END.split(text[found.end() : found.end() + _REACH], maxsplit=1)[0]
-    return before, after
+def _sentence(text: str, found: re.Match[str]) -> tuple[int, int]:
+    """Where the sentence begins and ends; what is very long is cut around the words."""
+    begin, end = 0, len(text)
+    for stop in _SENTENCE_END.finditer(text, max(0, found.start() - _LONGEST_SENTENCE), found.start()):
+        begin = stop.end()
+    after = _SENTENCE_END.search(text, found.end(), found.end() + _LONGEST_SENTENCE)
+    return max(begin, found.start() - _LONGEST_SENTENCE), min(after.start() if after else end, found.end() + _LONGEST_SENTENCE)
 
 
-def _applies(rule: Rule, sentence: str) -> bool:
-    if rule.needs and not rule.needs.search(sentence):
+def _is_around(rule: Rule, text: str) -> bool:
+    if rule.around and not rule.around.search(text):
         return False
-    return not (rule.unless and rule.unless.search(sentence))
+    return not (rule.nowhere and rule.nowhere.search(text))
+
+
+def _spots(rule: Rule, sentence: str, start: int, end: int) -> list[_Spot]:
+    """Where a context is asked for: around the words, and around what they need, which may stand far from them.
+    Empty when the rule does not apply to the sentence."""
+    spots = [_Spot(sentence, start, end)]
+    if rule.needs:
+        needed = rule.needs.search(sentence)
+        if needed is None:
+            return []
+        spots.append(_Spot(sentence, needed.start, needed.end))
+    return [] if rule.unless and rule.unless.search("".join(spots[-1].parts)) else spots

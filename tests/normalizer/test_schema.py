@@ -12,8 +12,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from normalizer import Note, Speaker, Ticket, Turn, events, schema
-from normalizer.events import Acknowledged, Alarmed, DeliveryOutcome, FollowedUp, Notified, UnitRefused
+from normalizer.events import Acknowledged, Alarmed, DeliveryOutcome, FollowedUp, Linked, Notified, UnitRefused
 from normalizer.life import EVENT_TYPES, Actor, LifeStep, Outcome, Role, State
+from normalizer.ticket import Related
 
 FOLDER = Path(__file__).parents[2] / "normalizer/schemas"
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -54,6 +55,9 @@ def every_event(ticket_of: Callable[..., Ticket]) -> dict[str, dict[str, Any]]:
         events.ALARMED: Alarmed(**STEP, reasons=("tier immediate",), person="duty", level=1, outcome="told", at=NOW),
         events.ACKNOWLEDGED: Acknowledged(**STEP, by=Actor(role=Role.OPERATOR, id="zhang"), at=NOW),
         events.UNIT_REFUSED: UnitRefused(**STEP, unit="d110102_cg", code="wrong_state", at=NOW),
+        events.LINKED: Linked(
+            **STEP, related=(Related(ticket_id="t" + "b" * 26, relation="same_incident", score=0.9),), asks=True, at=NOW
+        ),
         events.NOTIFIED: Notified(
             **STEP, operation="receipt", channel="email", outcome="sent", reference="a.b", at=NOW
         ),

@@ -77,7 +77,7 @@ def test_the_ordinary_matters_of_a_line(text: str, lead: str, others: set[str]) 
         ("请问在哪里办理公证", {}, Decision.REFER_LEGAL, "notary"),
         ("怎样申请法律援助，请问", {}, Decision.REFER_LEGAL, "legal_aid"),
         ("举报村书记受贿", {"kind": Kind.REPORT}, Decision.REFER_LEGAL, "discipline"),
-        ("合同纠纷", {"flags": (Flag.LEGAL,)}, Decision.REFER_LEGAL, "law_12348"),
+        ("合同纠纷", {"flags": (Flag.LEGAL,), "kind": Kind.CONSULTATION}, Decision.REFER_LEGAL, "law_12348"),
         ("上周反映的路灯，请告知进度", {"flags": (Flag.REPEAT,)}, Decision.EXPLAIN, "progress"),
         ("帮我查他的电话，查一个人的住址", {"kind": Kind.HELP}, Decision.EXPLAIN, "secret"),
         ("请问搬家公司电话是多少", {"kind": Kind.CONSULTATION}, Decision.EXPLAIN, "market"),

@@ -16,7 +16,7 @@ def test_kind_and_category_come_from_the_form(ticket_of: TicketOf) -> None:
 
 
 def test_what_was_not_given_is_not_concluded(ticket_of: TicketOf) -> None:
-    ticket = ticket_of("我要投诉", category="  ")
+    ticket = ticket_of("路口那件事", category="  ")
     assert ticket.kind is Kind.OTHER
     assert ticket.category is None
 

@@ -18,7 +18,7 @@ TicketOf = Callable[..., Ticket]
         ("五楼着火了", Tier.IMMEDIATE, ("fire",), (Flag.EMERGENCY,)),
         ("我不想活了", Tier.IMMEDIATE, ("self_harm",), (Flag.EMERGENCY, Flag.SELF_HARM)),
         ("有人持刀", Tier.IMMEDIATE, ("violence",), (Flag.EMERGENCY, Flag.VIOLENCE)),
-        ("人行道井盖丢失", Tier.HOURS_2, ("hazard",), ()),
+        ("人行道井盖丢失", Tier.HOURS_2, ("hazard_road",), ()),
         ("小区停水两天了", Tier.HOURS_24, ("outage_water",), ()),
         ("停电了，电梯坏了，有人被困", Tier.IMMEDIATE, ("lift_trapped", "outage_power"), (Flag.EMERGENCY,)),
         ("路灯坏了", Tier.DAYS_7, (), ()),

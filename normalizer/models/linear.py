@@ -1,0 +1,95 @@
+"""A linear model over hashed n-grams: sublinear counts, idf, length 1, a weight per n-gram and class, and a confidence
+that was calibrated on texts it had not seen. May not read files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from normalizer.models.ngrams import hashes
+
+_WIDTH: Final = 32  # bits of a hash
+_SURE: Final = 30.0  # a logit beyond which nothing changes
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A class and how sure it is: of so many guesses with this confidence, that share is right."""
+
+    label: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Linear:
+    """`slots`: hash → row (-1: an n-gram that training never saw, which must not weigh in the length). `weights`: int8,
+    a row per n-gram; `scale` and `bias` a class. `temperature` makes shares of the scores; `trust` of the best class,
+    its lead over the next and its height make its confidence. `threshold`: the confidence below which nothing should
+    be concluded. `about`: how it was trained, for its card."""
+
+    labels: tuple[str, ...]
+    slots: NDArray[np.int32]
+    idf: NDArray[np.float32]
+    weights: NDArray[np.int8]
+    scale: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    trust: NDArray[np.float32]
+    temperature: float
+    lead: float
+    height: float
+    threshold: float
+    about: Mapping[str, Any]
+
+    def guesses(self, text: str, most: int = 3) -> tuple[Guess, ...]:
+        """The likeliest classes, the likeliest first; empty when no n-gram of the text is known."""
+        scores = self.scores(text)
+        if scores is None:
+            return ()
+        found = scores.tolist()
+        order = sorted(range(len(found)), key=found.__getitem__, reverse=True)
+        best = found[order[0]]
+        first = self.confidence(order[0], best - found[order[1]], best)
+        shares = [math.exp(self.temperature * (found[at] - best)) for at in order[1:]]
+        left = (1 - first) / sum(shares) if shares[0] else 0.0
+        rest = (min(first, share * left) for share in shares[: most - 1])
+        return tuple(Guess(self.labels[at], sure) for at, sure in zip(order, (first, *rest), strict=False))
+
+    def confidence(self, best: int, lead: float, height: float) -> float:
+        """How often the best class is right when it leads like this, is as high as this, and is this class."""
+        logit = self.lead * lead + self.height * height + float(self.trust[best])
+        return 1 / (1 + math.exp(-max(min(logit, _SURE), -_SURE)))
+
+    def scores(self, text: str) -> NDArray[np.float32] | None:
+        """The score of every class; None when no n-gram is known."""
+        rows, weighed = self.vector(text)
+        if not len(rows):
+            return None
+        summed = weighed @ self.weights.take(rows, axis=0).astype(np.float32)
+        found: NDArray[np.float32] = summed * self.scale + self.bias
+        return found
+
+    def vector(self, text: str) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """The known n-grams' rows and their weights in the text, of length 1."""
+        bits = len(self.slots).bit_length() - 1
+        rows = self.slots.take(hashes(text) >> np.uint32(_WIDTH - bits))
+        return weighed(rows[rows >= 0], self.idf)
+
+
+def weighed(rows: NDArray[np.int32], idf: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Each row once, with 1 + log(count) times idf, the whole of length 1. Training uses the same lines."""
+    if not len(rows):
+        return rows, np.zeros(0, dtype=np.float32)
+    every = np.sort(rows)
+    ends = np.append(np.flatnonzero(every[1:] != every[:-1]), len(every) - 1)
+    found = every.take(ends)
+    counts = ends.astype(np.float32)
+    counts[0] += 1
+    counts[1:] -= ends[:-1]
+    values = (1 + np.log(counts)) * idf.take(found)
+    return found, values / math.sqrt(values @ values)

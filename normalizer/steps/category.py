@@ -1,0 +1,50 @@
+"""What the matter is: as the requester says, else as the model is sure of, in the site's taxonomy.
+
+May not overrule a form or a clerk, and says nothing when it is not sure.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from normalizer import models
+from normalizer.models import Guess
+from normalizer.simplified import simplified
+from normalizer.taxonomy import taxonomies
+from normalizer.ticket import Category, Inbound, Note, Ticket
+
+STEP: Final = "category"
+METHOD: Final = "linear"
+_MOST: Final = 3
+_LEVELS: Final = "/"
+"""Between the levels of a class of a site's own model."""
+
+
+def find_category(inbound: Inbound, draft: Ticket, *, model: Path, taxonomy: str) -> Ticket:
+    """Fill `category` where nobody gave one; a note names the likeliest classes either way. Stands
+    before the step that makes a title of the text."""
+    if draft.category is not None or not draft.text.strip():
+        return draft
+    learned = models.load(model)
+    text = simplified(f"{draft.title}\n{draft.text}")
+    guesses = learned.guesses(text, _MOST)
+    if not guesses:
+        return _noted(draft, "category_open", "no words that the model knows")
+    told = ", ".join(f"{guess.label} {guess.confidence:.2f}" for guess in guesses)
+    if guesses[0].confidence < learned.threshold:
+        return _noted(draft, "category_open", f"not sure: {told}")
+    label = taxonomies()[taxonomy].read(guesses[0].label, text)
+    if label is None:
+        return _noted(draft, "category_open", f"{told}; without a class in {taxonomy}")
+    found = _category(label, guesses[0])
+    return _noted(draft.model_copy(update={"category": found}), "category_learned", told)
+
+
+def _category(label: str, guess: Guess) -> Category:
+    path = tuple(label.split(_LEVELS)) if label == guess.label else (label,)
+    return Category(code=label, path=path, confidence=round(guess.confidence, 4), method=METHOD)
+
+
+def _noted(draft: Ticket, code: str, detail: str) -> Ticket:
+    return draft.model_copy(update={"notes": (*draft.notes, Note(step=STEP, code=code, detail=detail))})

@@ -1,0 +1,127 @@
+"""Whom to call back: the writer's own number, never that of the accused or of an office."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from normalizer import Ticket
+
+TicketOf = Callable[..., Ticket]
+OWN, OTHER = "13800138000", "13900139000"
+
+
+def codes(ticket: Ticket) -> set[str]:
+    return {note.code for note in ticket.notes if note.step == "contact"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"我的电话是{OWN}，路灯坏了",
+        f"路灯坏了，请回电{OWN}",
+        f"路灯坏了，联系电话：{OWN}",
+        f"找物业他们不管，物业电话{OTHER}，我的手机{OWN}",
+        f"老板的号码是{OTHER}，请打{OWN}联系我",
+        f"路灯坏了。张先生 {OWN}",
+        f"路灯坏了，{OWN}，可以随时找我",
+        f"被骗子{OTHER}骗了两千，本人电话{OWN}",
+        f"街道办电话0898-65359475没人接，联系人：李明，{OWN}",
+        f"路灯坏了。{OWN}",
+        f"street lamp is broken, please call me at {OWN}",
+        "我电话幺三八零零幺三八零零零",
+    ],
+)
+def test_the_writers_own_number_is_called_back(ticket_of: TicketOf, text: str) -> None:
+    ticket = ticket_of(text)
+    assert ticket.requester.phone == "+86" + OWN
+    assert [to.address for to in ticket.requester.reply_to] == ["+86" + OWN]
+    assert "phone_from_text" in codes(ticket)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"物业电话{OTHER}一直打不通",
+        f"一个叫王五的老板欠我工钱，他的手机是{OTHER}",
+        f"收到{OTHER}发来的诈骗短信，被骗两千",
+        f"{OTHER}天天打来骚扰我",
+        f"房东不退押金，房东电话{OTHER}",
+        "商家客服400-800-1234没人接",
+        "拨打了街道办电话0898-65359475没人接",
+        f"被投诉人：某某公司，电话{OTHER}",
+        f"他用{OTHER}威胁我家里人不要再投诉这件事情",
+    ],
+)
+def test_nobody_elses_number_is_called_back(ticket_of: TicketOf, text: str) -> None:
+    ticket = ticket_of(text)
+    assert ticket.requester.phone is None
+    assert ticket.requester.reply_to == ()
+    assert codes(ticket) & {"number_other", "number_office", "number_unclear"}
+
+
+def test_the_number_of_the_source_goes_first(ticket_of: TicketOf) -> None:
+    ticket = ticket_of(f"路灯坏了，联系电话{OTHER}", requester={"phone": OWN})
+    assert ticket.requester.phone == "+86" + OWN
+    assert [to.address for to in ticket.requester.reply_to] == ["+86" + OWN, "+86" + OTHER]
+
+
+def test_unless_the_text_asks_for_another(ticket_of: TicketOf) -> None:
+    ticket = ticket_of(f"这个号码不方便，请打我另一个电话{OTHER}", requester={"phone": OWN})
+    assert ticket.requester.phone == "+86" + OWN
+    assert [to.address for to in ticket.requester.reply_to] == ["+86" + OTHER, "+86" + OWN]
+
+
+def test_a_number_with_an_extension_is_kept_as_written(ticket_of: TicketOf) -> None:
+    ticket = ticket_of("我的电话是010-88886666转8001")
+    assert ticket.requester.phone == "010-88886666转8001"
+    assert "no_reply_address" in codes(ticket)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("请发到 Wang@Example.COM，谢谢", "Wang@example.com"),
+        ("我的邮箱是wang＠example.com", "wang@example.com"),
+        ("商家邮箱shop@example.com不回", None),
+        ("wang@example.com", None),
+    ],
+)
+def test_mail_goes_only_to_an_address_that_is_said_to_be_the_writers(
+    ticket_of: TicketOf, text: str, address: str | None
+) -> None:
+    assert ticket_of(text).requester.email == address
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("我叫张伟，路灯坏了", "张伟"),
+        ("我叫欧阳小红，路灯坏了", "欧阳小红"),
+        ("你好，我姓李，路灯坏了", "李"),
+        ("免贵姓王。", "王"),
+        ("市民陈女士反映路灯坏了", "陈女士"),
+        ("我是刘先生，路灯坏了", "刘先生"),
+        ("联系人：赵敏，电话13800138000", "赵敏"),
+        (f"路灯坏了。周先生 {OWN}", "周先生"),
+        ("我叫他别停车他不听", None),
+        ("我叫车来了，司机绕路", None),
+        ("物业的王先生态度恶劣", None),
+        ("我叫安保，他不来", None),
+        ("我叫周围的人帮忙", None),
+        ("我是高中生，学校补课", None),
+    ],
+)
+def test_a_name_is_taken_where_it_is_stated(ticket_of: TicketOf, text: str, name: str | None) -> None:
+    assert ticket_of(text).requester.name == name
+
+
+def test_a_given_name_stands_and_who_is_anonymous_stays_unnamed(ticket_of: TicketOf) -> None:
+    assert ticket_of("我叫张伟，灯坏了", requester={"name": "张先生"}).requester.name == "张先生"
+    assert ticket_of("我叫张伟，灯坏了", requester={"anonymous": True}).requester.name is None
+
+
+def test_notes_hold_no_number(ticket_of: TicketOf) -> None:
+    ticket = ticket_of(f"物业电话{OTHER}，我的电话{OWN}")
+    assert not any(digits in note.detail for note in ticket.notes for digits in (OWN, OTHER))
