@@ -11,7 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from channels.fields import Moment
 from channels.web.models import BLANK, Body, Message
-from normalizer.life import State
+from normalizer.life import State, Suggestion
 from normalizer.ticket import Number, Ticket
 
 _NOT_BLANK: Final = {"pattern": r"^[^\u0000]*[^\u0000\s\u001c-\u001f\u0085\ufeff][^\u0000]*$", "minLength": 1}

@@ -18,6 +18,7 @@ from normalizer.simplified import simplified
 MOST: Final = 4
 _LONGEST: Final = 8  # characters before an ending that may belong to the name
 _LEVELS: Final = 3  # a town, its village, the office there: one after the other
+_NEAR: Final = 8  # characters between a unit and its people
 _SENTENCE: Final = re.compile(r"[^。！？!?；;\n]{1,400}")
 
 
@@ -43,7 +44,10 @@ _BEFORE: Final = re.compile(_WORDS.before)
 def units_accused(text: str) -> tuple[str, ...]:
     """The words of the units in a text that accuses, as it writes them; without a unit, those of the person accused."""
     plain = simplified(text)
-    named = list(dict.fromkeys(text[start:end] for start, end in _units(plain)))
+    units = list(_units(plain))
+    # A place is named like its office: whoever has a person in office behind the name is meant before the others.
+    meant = [(start, end) for start, end in units if _ROLE.search(plain, end, end + _NEAR)] or units
+    named = list(dict.fromkeys(text[start:end] for start, end in meant))
     if not named:
         named = list(dict.fromkeys(text[one.start() : one.end()] for one in _ROLE.finditer(plain)))
     if not named:
@@ -56,7 +60,11 @@ def _units(plain: str) -> Iterator[tuple[int, int]]:
         for found in _UNIT.finditer(plain, sentence.start(), sentence.end()):
             start = _begin(plain, found)
             asked = _WORDS.asked.search(plain, max(sentence.start(), start - 8), start)
-            if not asked and not _WORDS.acting.search(plain[found.end() : found.end() + 12]) and start < found.end() - 1:
+            if (
+                not asked
+                and not _WORDS.acting.search(plain[found.end() : found.end() + 12])
+                and start < found.end() - 1
+            ):
                 yield start, found.end()
 
 

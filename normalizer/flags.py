@@ -1,4 +1,4 @@
-"""Flags by words: the rules of data/urgency/flags.toml. What they find is for who handles the ticket, not for the sender.
+"""Flags by words: the rules of data/urgency/flags.toml. They are for who handles the ticket, not for the sender.
 
 May not hold a rule; may not raise an emergency: `normalizer.urgency` does.
 """

@@ -12,9 +12,9 @@ from pydantic import AwareDatetime, Field
 
 from normalizer.actor import Actor, Role
 from normalizer.events import TicketStep
-from normalizer.ticket import AttachmentRef, OpenEnum
+from normalizer.ticket import AttachmentRef, Confidence, Model, OpenEnum
 
-__all__ = ["EVENT_TYPES", "Actor", "LifeStep", "Outcome", "Role", "State", "StepName"]
+__all__ = ["EVENT_TYPES", "Actor", "LifeStep", "Outcome", "Role", "State", "StepName", "Suggestion"]
 
 
 class State(OpenEnum):

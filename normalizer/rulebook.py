@@ -1,4 +1,4 @@
-"""Rules as data: words, what must and must not stand by them, and ways of speaking that void them. Compiles and applies.
+"""Rules as data: words, what must and must not stand by them, ways of speaking that void them. Compiles and applies.
 
 May not hold a rule, learn, guess or score: a rule's words are there, in a context that does not void them, or not.
 """
@@ -151,7 +151,8 @@ class Book:
             for word in rule.any:
                 words.setdefault(_key(word), {}).setdefault(at, []).append(_whole(word))
         self._index: Final = {
-            key: tuple((at, re.compile("|".join(said))) for at, said in by_rule.items()) for key, by_rule in words.items()
+            key: tuple((at, re.compile("|".join(said))) for at, said in by_rule.items())
+            for key, by_rule in words.items()
         }
         firsts, seconds = ("".join(sorted({key[at] for key in self._index})) for at in (0, 1))
         # Two sets of characters skip most of a text; the dictionary then decides.
@@ -225,7 +226,9 @@ def _sentence(text: str, found: re.Match[str]) -> tuple[int, int]:
     for stop in _SENTENCE_END.finditer(text, max(0, found.start() - _LONGEST_SENTENCE), found.start()):
         begin = stop.end()
     after = _SENTENCE_END.search(text, found.end(), found.end() + _LONGEST_SENTENCE)
-    return max(begin, found.start() - _LONGEST_SENTENCE), min(after.start() if after else end, found.end() + _LONGEST_SENTENCE)
+    return max(begin, found.start() - _LONGEST_SENTENCE), min(
+        after.start() if after else end, found.end() + _LONGEST_SENTENCE
+    )
 
 
 def _is_around(rule: Rule, text: str) -> bool:

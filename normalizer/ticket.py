@@ -283,7 +283,7 @@ class Ticket(Model):
     urgency: Urgency = Urgency()
     flags: tuple[Flag, ...] = ()
     accused: tuple[str, ...] = Field(
-        default=(), description="With `against_official`: the accused unit in the text's own words; it must not go there"
+        default=(), description="With `against_official`: the accused unit in the text's words; not for that unit"
     )
     disposition: Disposition = Disposition()
     attachments: tuple[AttachmentRef, ...] = ()

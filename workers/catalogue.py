@@ -174,13 +174,13 @@ def _find_accused(case: _Case) -> None:
 
 
 def _accused_at_intake(case: _Case) -> dict[str, None]:
-    """Units in the words that intake took for the accused. Of several in one phrase, the last: a town's village."""
+    """Units in the words that intake took for the accused: all of a phrase, the town as well as its office."""
     accused: dict[str, None] = {}
     unknown = []
     for words in case.ticket.accused:
         named = [*case.region.unit_names.find(words.casefold())]
         if named:
-            accused |= dict.fromkeys(_meant(named[-1].units, case))
+            accused |= dict.fromkeys(unit for one in named for unit in _meant(one.units, case))
         else:
             unknown.append(words)
     case.accused_unknown = () if accused else tuple(unknown)
@@ -285,7 +285,9 @@ def _dispatched(case: _Case, rule: Rule | None, reason: str, units: Sequence[str
     """To the lead and its helpers, never to the accused. A street leads: its district is informed (art. 12)."""
     region = case.region
     if case.accused_unknown and not case.accused:
-        return _to_a_person(case, rule, f"somebody in office is accused ({case.accused_unknown[0]}), of a unit not known")
+        return _to_a_person(
+            case, rule, f"somebody in office is accused, of a unit not known: {case.accused_unknown[0]}"
+        )
     lead = _superior(units[0], case)
     if lead != units[0]:
         case.why.append(f"{units[0]} is accused or below the accused: {lead} leads")

@@ -133,8 +133,8 @@ def _write(model: Linear, path: Path) -> None:
     path.write_bytes(content)
     about = model.about
     typer.echo(
-        f"{path}: {len(content)} bytes, {len(model.labels)} answers from {about['examples']} examples; on unseen ones it "
-        f"answers {about['answered']:.1%}, {about['right']:.1%} right"
+        f"{path}: {len(content)} bytes, {len(model.labels)} answers from {about['examples']} examples; on unseen ones "
+        f"it answers {about['answered']:.1%}, {about['right']:.1%} right"
     )
 
 

@@ -34,7 +34,7 @@ def retired(labels: Sequence[str]) -> frozenset[str]:
 
 
 def succeeded(examples: Sequence[Example], recipe: Recipe) -> tuple[Sequence[Example], Weights]:
-    """The examples with a retired unit's tickets relabelled: by the unit that most of them would go to now, else each by
+    """The examples, a retired unit's tickets relabelled: by the unit that most of them would go to now, else each by
     its own words. Newer ones count more."""
     gone = retired([example.label for example in examples])
     staying = [example for example in examples if example.label not in gone]

@@ -15,12 +15,15 @@ from normalizer.personal.words import WORDS, after, before, last, one_of
 
 Owner = Literal["own", "other", "office", "unclear"]
 
+ASKED: Final = "asks to call there"
+"""Somebody's, whom the writer wants to be called: the writer's own where no other number is known."""
 _REACH: Final = 30  # characters
 _AHEAD: Final = 14
 _ALONE: Final = 3  # characters beside a number that stands for itself at the end of a text
 _WORDS: Final = WORDS["whose"]
 _OWN: Final = one_of(_WORDS["own"])
 _WISH: Final = one_of(_WORDS["wish"])
+_ASK: Final = one_of(_WORDS["ask"])
 _LABEL: Final = one_of(_WORDS["label"])
 _OTHER: Final = one_of(_WORDS["other"])
 _OFFICE: Final = one_of(_WORDS["office"])
@@ -82,6 +85,8 @@ def _by_place(text: str, datum: Datum, said: str, clause: str) -> Judgement:
             if _follows_other(said)
             else Judgement("own", "a plain label")
         )
+    if _ASK.search(clause):
+        return Judgement("own", ASKED)
     alone = not text[: datum.start].strip(" ，,。.\n") or len(text) - datum.end <= _ALONE
     return Judgement("own", "stands alone") if alone else Judgement("unclear", "nothing says whose")
 

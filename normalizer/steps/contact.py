@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from normalizer.personal.data import Datum, find
 from normalizer.personal.names import signed_name, stated_name
 from normalizer.personal.phones import e164
-from normalizer.personal.whose import Judgement, whose
+from normalizer.personal.whose import ASKED, Judgement, whose
 from normalizer.ticket import Inbound, Note, ReplyAddress, Requester, Ticket
 
 STEP: Final = "contact"
 _LONGEST_EMAIL = 254  # octets of a path without its brackets (RFC 5321 section 4.5.3.1.3)
 _EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+")
+_UNCLEAR: Final = Judgement("unclear", ASKED)
 _MOST: Final = 20  # numbers of one text that are judged
 
 
@@ -34,7 +35,7 @@ def understand_contact(inbound: Inbound, draft: Ticket, *, region: str) -> Ticke
     """Fill requester.name, phone, email and reply_to. `region`: where numbers without a country code are read."""
     given = draft.requester
     notes: list[Note] = []
-    stated = _stated(draft.text, notes)
+    stated = _stated(draft.text, notes, has_phone=bool(given.phone))
     phone, dialled = _phone(given.phone, region, notes)
     phones = _callbacks(dialled, [one for one in stated if one.datum.kind == "phone"], notes)
     email, written = _email(given.email, notes)
@@ -59,10 +60,12 @@ def understand_contact(inbound: Inbound, draft: Ticket, *, region: str) -> Ticke
     )
 
 
-def _stated(text: str, notes: list[Note]) -> list[_Found]:
+def _stated(text: str, notes: list[Note], *, has_phone: bool) -> list[_Found]:
     """The numbers and addresses of the text that are the writer's own; the others are noted."""
     found = [one for one in find(text) if one.kind in ("phone", "email")][:_MOST]
     judged = [_Found(one, whose(text, one)) for one in found]
+    if has_phone:
+        judged = [replace(one, judged=_UNCLEAR) if one.judged.why == ASKED else one for one in judged]
     for owner in ("other", "office", "unclear"):
         why = [one.judged.why for one in judged if one.judged.owner == owner and one.datum.kind == "phone"]
         if why:

@@ -37,6 +37,7 @@ _NEVER_AFTER: Final = re.compile(
     r"^[^，,。；;！!？?]{0,3}(?:出生|生人|修订|颁布|施行|实施的|发布的|版|届|级|款|年检|到期|截止|之内|以内|内(?!涝))"
 )
 _HOURS_AFTER: Final = re.compile(r"^[^，,。；;！!？?]{0,3}(?:营业|开门|关门|打烊|上班|下班|放学|开放)")
+_EACH_TIME: Final = re.compile(r"(?:每次|每回|每趟|需要?|要|得)[^，,。]{0,3}$")
 _UP_TO: Final = re.compile(r"(?:到|至|截止)$")
 _DEADLINE_AFTER: Final = re.compile(
     r"^(?:之前|以前|前|底前|内)[^，,。；;！!？?没未不]{0,6}(?:完|交|办|答复|缴|报名|通|修|整改|恢复|解决|给|必须|到|搬|清|拆|付|发)"
@@ -162,7 +163,9 @@ def _lasting(text: str, now: datetime) -> Iterator[_Told]:
             found = dates.ago(count, unit, bool(match["half"]), now)
         except (ValueError, OverflowError):
             continue
-        if found is not None and not _is_something_else(text, match.start(), match.end()):
+        if found is None or _EACH_TIME.search(text[max(0, match.start() - 8) : match.start()]):
+            continue
+        if not _is_something_else(text, match.start(), match.end()):
             yield _Told(Reading("since", found[0]), match.start(), match.end(), 2)
 
 
@@ -177,7 +180,7 @@ def _moment(text: str, match: re.Match[str], now: datetime) -> _Told | None:
     days = _with_clock(told, part, clock, bool(match["loose"]), now)
     if days is None:
         return None
-    rank = 1 if told is not None else 2
+    rank = 2 if told is None or told.precision == "year" else 1
     one = _Told(Reading(days.precision, days.start, days.end), match.start(), match.end(), rank)
     one = _extended(text, one, match, part, now)
     if clock and _HOURS_AFTER.search(text[one.stop : one.stop + 10]):

@@ -41,7 +41,7 @@ def measure() -> Iterator[Result]:
     plain_given = [kind == one.kind for (one, _), found in zip(cases, plain, strict=True) for kind in found]
     yield Result(
         "Phones, mail, identity documents, bank cards",
-        f"invented text, seed {people.SEED}: {people.A_SHAPE} of each of {len(people.SHAPES)} shapes, {len(people.TRAPS)} traps",
+        f"invented, seed {people.SEED}: {len(people.SHAPES)} shapes, {len(people.TRAPS)} traps, {people.A_SHAPE} each",
         "written by the session that wrote the patterns",
         (
             measures.figure("precision", measures.share(given), measures.share(plain_given), 0.99),

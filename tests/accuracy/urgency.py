@@ -23,7 +23,9 @@ from tests.accuracy.result import DATA, LABELS, Figure, Result
 FLAGS: Final = ("group_event", "violence", "legal", "against_official", "minor", "confidential")
 MOST_NEAR_MISSES: Final = 5
 MOST_OF_HAIKOU: Final = 0.005
-BASELINE: Final = "any of a few plain words (fire, gas, explosion, suicide, faint, trapped, drown, knife …), in Chinese and English"
+BASELINE: Final = (
+    "any of some plain words (fire, gas, explosion, suicide, faint, trapped, drown, knife …), in both languages"
+)
 _PLAIN: Final = re.compile(
     "着火|火灾|起火|浓烟|煤气|泄漏|爆炸|自杀|跳楼|轻生|晕倒|昏迷|被困|溺水|落水|触电|持刀|打人|打架|救命|车祸|中毒|倒塌|坍塌|走失|"
     r"\b(?:fire|gas leak|explosion|suicide|unconscious|trapped|drowning|knife)\b"
@@ -71,7 +73,9 @@ def dangers() -> Result:
     haikou = [json.loads(line)["诉求内容"] for line in (DATA / "haikou12345.jsonl").read_text("utf-8").splitlines()]
     listed = of_haikou()
     figures = (
-        _share("emergencies caught", [alarmed(row["text"]) for row in real], [_plain(row["text"]) for row in real], 1.0),
+        _share(
+            "emergencies caught", [alarmed(row["text"]) for row in real], [_plain(row["text"]) for row in real], 1.0
+        ),
         _share(
             "near misses left alone",
             [not alarmed(row["text"]) for row in near],
@@ -103,11 +107,13 @@ def dangers() -> Result:
 
 
 FIRST: Final = (
-    "The rules were finished once before anybody who wrote them looked at the cases: then 127 of 180 emergencies were caught "
-    "and 18 of 208 near misses flagged; 98 of 138 tiers, 145 of 202 sets of flags, 13 of 33 units accused and 45 of 46 "
-    "languages were right. After that the rules were widened by classes of speech that the misses showed, so the figures above "
-    "are those of cases that were seen. On 60 emergencies that the writer of the rules made up afterwards, without a rule for "
-    "them in mind, 36 were caught at first. New words of a citizen should be expected to do worse than the table says."
+    "The rules were finished once before anybody who wrote them looked at the cases. Then 127 of 180 emergencies "
+    "were caught (73 of 81 direct, 54 of 99 indirect) and 18 of 208 near misses flagged; 98 of 138 tiers, 145 of 202 sets of "
+    "flags, 13 of 33 units accused and 45 of 46 languages were right. After that the rules were widened by classes "
+    "of speech that the misses showed: the table tells of cases that were seen. Of hard, indirect emergencies that the "
+    "writer of the rules made up later, three sets one after the other, each before the rules were widened again, 36 of "
+    "60, 27 of 64 and 17 of 40 were caught, and 7 of 60, 2 of 60 and 1 of 30 near misses flagged. A danger described "
+    "without any of its usual words is missed about as often as it is caught."
 )
 
 
@@ -129,7 +135,8 @@ def flags() -> Result:
     cases = rows("flags")
     tickets = [_ticket(row["text"]) for row in cases]
     found = [{flag.value for flag in ticket.flags} & set(FLAGS) for ticket in tickets]
-    figures = [Figure("all flags right", *wilson([one == set(row["flags"]) for one, row in zip(found, cases, strict=True)]))]
+    whole = [one == set(row["flags"]) for one, row in zip(found, cases, strict=True)]
+    figures = [Figure("all flags right", *wilson(whole))]
     for flag in FLAGS:
         pairs = [(flag in row["flags"], flag in one) for one, row in zip(found, cases, strict=True)]
         figures += [

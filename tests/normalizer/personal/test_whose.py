@@ -73,6 +73,13 @@ def test_unless_the_text_asks_for_another(ticket_of: TicketOf) -> None:
     assert [to.address for to in ticket.requester.reply_to] == ["+86" + OTHER, "+86" + OWN]
 
 
+def test_a_number_to_be_called_is_the_writers_only_where_no_other_is_known(ticket_of: TicketOf) -> None:
+    assert ticket_of(f"请打 {OTHER}，路灯编号 139111").requester.phone == "+86" + OTHER
+    ticket = ticket_of(f"请打 {OTHER}，路灯编号 139111", requester={"phone": OWN})
+    assert [to.address for to in ticket.requester.reply_to] == ["+86" + OWN]
+    assert "number_unclear" in codes(ticket)
+
+
 def test_a_number_with_an_extension_is_kept_as_written(ticket_of: TicketOf) -> None:
     ticket = ticket_of("我的电话是010-88886666转8001")
     assert ticket.requester.phone == "010-88886666转8001"
