@@ -14,7 +14,7 @@ from gateway.training.succession import retired, succeeded
 from normalizer.models.linear import Linear
 from normalizer.ticket import Kind
 
-CATEGORY: Final = Recipe(bits=18, seldom=2, cost=2.0)
+CATEGORY: Final = Recipe(bits=19, seldom=2, cost=2.0)
 KIND: Final = Recipe(bits=18, seldom=2)
 UNITS: Final = Recipe(bits=20, goal=0.975)
 

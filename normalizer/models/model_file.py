@@ -69,10 +69,11 @@ def _read(mapped: mmap.mmap) -> Linear:
     header = json.loads(mapped[start : start + size])
     if header["format"] != FORMAT:
         raise BadModel(f"format {header['format']}, and we read {FORMAT}: train it again")
-    arrays = dict(_arrays(mapped, header["arrays"], start + size))
+    arrays: dict[str, Any] = dict(_arrays(mapped, header["arrays"], start + size))
+    numbers: dict[str, Any] = {name: float(header[name]) for name in _NUMBERS}
     model = Linear(
         labels=tuple(map(str, header["labels"])),
-        **{name: float(header[name]) for name in _NUMBERS},
+        **numbers,
         about=header["about"],
         **arrays,
     )

@@ -20,7 +20,7 @@ ORDER: Final = 3
 _PRIME: Final = np.uint32(0x01000193)
 _SPREAD: Final = np.uint32(0x9E3779B1)
 _MIX: Final = np.uint32(0x2C1B3C6D)
-_SPACE, _ZERO, _NINE, _A, _Z, _CASE = (np.uint32(code) for code in (0x20, 0x30, 0x39, 0x41, 0x5A, 0x20))
+_SPACE, _A, _Z, _CASE = (np.uint32(code) for code in (0x20, 0x41, 0x5A, 0x20))
 _WIDE_FROM, _WIDE_TO, _WIDE, _WIDE_SPACE = (np.uint32(code) for code in (0xFF01, 0xFF5E, 0xFEE0, 0x3000))
 
 
@@ -31,12 +31,11 @@ def hashes(text: str) -> Hashes:
 
 
 def characters(text: str) -> Hashes:
-    """Code points: half width, lower case, every digit a 0, every run of white space one blank."""
+    """Code points: half width, lower case, every run of white space one blank."""
     codes = np.frombuffer(text[:LONGEST].encode("utf-32-le", "replace"), dtype=np.uint32)
     codes = np.where((codes >= _WIDE_FROM) & (codes <= _WIDE_TO), codes - _WIDE, codes)
     codes = np.where((codes < _SPACE) | (codes == _WIDE_SPACE) | (codes == np.uint32(0xA0)), _SPACE, codes)
     codes = np.where((codes >= _A) & (codes <= _Z), codes + _CASE, codes)
-    codes = np.where((codes >= _ZERO) & (codes <= _NINE), _ZERO, codes)
     blank = codes == _SPACE
     keep = np.ones(len(codes), dtype=bool)
     keep[1:] = ~(blank[1:] & blank[:-1])

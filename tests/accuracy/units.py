@@ -46,7 +46,7 @@ def measure() -> Iterator[Result]:
         (
             f"Threshold {model.threshold:.3f}, chosen where {recipes.UNITS.goal:.1%} of the unseen answers in "
             f"the training part were right; there it answered {model.about['answered']:.1%}.",
-            f"{len(model.about.get('retired', ()))} units of the training part had fallen silent before its end (renamed "
-            "or merged); their tickets were given to those that go on.",
+            f"{len(model.about.get('retired', ()))} units of the training part had fallen silent before its end ("
+            "renamed or merged); their tickets were given to those that go on.",
         ),
     )

@@ -1,4 +1,4 @@
-"""What past tickets suggest: only where no rule decides, never whom the ticket accuses, and a person where it is unsure."""
+"""What past tickets suggest: only where no rule decides, never whom the ticket accuses; a person where it is unsure."""
 
 from __future__ import annotations
 

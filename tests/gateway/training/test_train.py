@@ -1,4 +1,4 @@
-"""`jiesu train` on a small past of a made-up town: the same bytes twice, confidence that holds, units that were renamed."""
+"""`jiesu train` on a small past of a made-up town: the same bytes twice, data that teaches nothing, renamed units."""
 
 from __future__ import annotations
 
