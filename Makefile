@@ -43,7 +43,7 @@ bench: dev                    ## every figure as a ratio to a bare server measur
 	$(BIN)/python -m benchmarks
 
 soak: dev                     ## the long fault tests: 20,000 submissions, 10,000 mentions on Weibo, 50 kills and more
-	$(BIN)/python -m pytest -m soak -s tests/system tests/workers/test_life_model.py tests/workers/test_matters.py
+	$(BIN)/python -m pytest -m soak -s tests/system tests/workers/test_life_model.py
 
 # Not in the lock: built for CPython on Linux and macOS only, and needed for nothing else.
 fuzz: dev                     ## look for mail that breaks the reading of mail, for FUZZ_SECONDS

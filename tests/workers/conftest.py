@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from normalizer import identity, normalize
-from normalizer.ticket import Disposition, Flag, Inbound, Kind, Raw, Requester, SetAside, Tier, Urgency
+from normalizer.ticket import AttachmentRef, Disposition, Flag, Inbound, Kind, Raw, Requester, SetAside, Tier, Urgency
 from tests.workers.owners import opened, short_places
 from tests.workers.servers import server
 from workers.queue import Item, TicketQueue, item
@@ -37,9 +37,12 @@ def make_item() -> MakeItem:
         set_aside: SetAside | None = None,
         kind: Kind | None = None,
         disposition: Disposition | None = None,
+        attachments: tuple[AttachmentRef, ...] = (),
+        channel: str = "web",
+        incidents: tuple[str, ...] = (),
     ) -> Item:
         body = text.encode()
-        raw = Raw(channel="web", source_id=source_id, received_at=RECEIVED, body=body, content_type="text/plain")
+        raw = Raw(channel=channel, source_id=source_id, received_at=RECEIVED, body=body, content_type="text/plain")
         inbound = Inbound(
             text=text,
             digest=digest or identity.content_digest(body),
@@ -50,9 +53,10 @@ def make_item() -> MakeItem:
             set_aside=set_aside,
             kind=kind,
             disposition=disposition,
+            incidents=incidents,
         )
         number = identity.number(RECEIVED.date(), 0, sequence)
-        ticket = normalize(raw, inbound, number=number)
+        ticket = normalize(raw, inbound, number=number, attachments=attachments)
         if tier is not None:
             ticket = ticket.model_copy(update={"urgency": Urgency(tier=tier, reasons=(f"by {source_id}",))})
         return item(ticket, inbound, code=identity.receipt_code(ticket.ticket_id, SECRET), domain="hotline.example")
