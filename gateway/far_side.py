@@ -53,13 +53,13 @@ WORKER_AWAY_MAX: Final = 2.0
 def build_runtime(config: Config) -> Runtime:
     """What jobs need, with clients of their own."""
     client = connect_async(config.redis, config.data_dir)
-    brake, replying = RedisBrake(client), _replying(config)
+    brake, replying, blobs = RedisBrake(client), _replying(config), Blobs(config.data_dir / "blobs")
     return Runtime(
         store=Store(client, domain=config.site.domain),
         dead=Dead(client),
-        blobs=Blobs(config.data_dir / "blobs"),
+        blobs=blobs,
         destinations={name: build(name, block, config.data_dir, brake) for name, block in config.destinations.items()},
-        units={id: _unit(id, block, config, replying, brake) for id, block in config.dispatch.units.items()},
+        units={id: _unit(id, block, config, replying, blobs, brake) for id, block in config.dispatch.units.items()},
         replying=replying,
         quota=Quota(client, per_hour=config.workers.receipts_per_hour),
         meter=Meter(client),
@@ -76,12 +76,17 @@ def build_runtime(config: Config) -> Runtime:
 
 
 def _unit(
-    id: str, block: UnitConfig, config: Config, replying: Callable[[str], Replying | None], brake: RedisBrake
+    id: str,
+    block: UnitConfig,
+    config: Config,
+    replying: Callable[[str], Replying | None],
+    blobs: Blobs,
+    brake: RedisBrake,
 ) -> Destination:
     """How a unit is told by push."""
     name = f"unit:{id}"
     if isinstance(block, EmailConfig):
-        return EmailUnit(name, block, replying, config.site.name)
+        return EmailUnit(name, block, replying, config.site.name, blobs)
     return build(name, block, config.data_dir, brake)
 
 
