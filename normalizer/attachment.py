@@ -105,7 +105,8 @@ def clean_name(name: str) -> str:
     The ending is kept when a long name is cut, so that people still recognise the kind of file.
     """
     base = name.replace("\\", "/").rsplit("/", 1)[-1]
-    kept = "".join(c for c in base if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"})
+    spaced = "".join(" " if unicodedata.category(c) == "Zs" else c for c in base)  # readers of mail drop other blanks
+    kept = "".join(c for c in spaced if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"})
     kept = kept.translate({ord(c): "_" for c in '<>:"|?*'}).strip(" .")
     if len(kept) <= NAME_MAX:
         return kept or "attachment"

@@ -94,7 +94,8 @@ class Poller:
 
     async def run(self) -> None:
         """Poll whenever this gateway has the lease."""
-        log.info("weibo_plan", **plan(self._config))
+        planned = plan(self._config)
+        log.info("weibo_plan", calls=planned["calls"], seconds=planned["seconds"], apart=planned["apart"])
         while True:
             self._place = Place.read(await self._host.load_cursor(), self._clock())
             self._place.tat = self._budget.resume(self._place.tat, self._clock())
