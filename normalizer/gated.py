@@ -1,4 +1,4 @@
-"""A regular expression that is quick to say no: literal strings of which one must be there are looked for first.
+"""A regular expression that is quick to say no: pairs of characters of which one must be there are looked for first.
 
 Pure. Finds what `re` finds with the same expression; may not change its meaning.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from operator import add
 from typing import Final
 
 _GAP: Final = re.compile(r"\.(?:\{(\d*),(\d+)\}|\*)")
@@ -18,27 +19,34 @@ _OPTIONAL: Final = re.compile(r"[*?]|\{0?,")
 _GROUP: Final = "(?:"
 
 
+Pairs = frozenset[str]
+"""Every character of a text, and every two that stand side by side."""
+
+
+@lru_cache(maxsize=4)
+def pairs(text: str) -> Pairs:
+    """The pairs of a text. Cached: several books are read against the same text in turn."""
+    return frozenset((*map(add, text, text[1:]), *text))
+
+
 class Gated:
     """Alternatives of one expression, each with what must stand in the text for it to be tried."""
 
     def __init__(self, pattern: str) -> None:
-        re.compile(pattern)
         self.pattern: Final = pattern
-        self._options: Final = tuple(map(_Option, options(pattern)))
 
     @cached_property
-    def _gate(self) -> re.Pattern[str] | None:
-        """Matches where an option may; None when that cannot be told."""
-        if not all(option.sides for option in self._options):
-            return None
-        return _any({literal for option in self._options for literal in option.sides[0]})
+    def _options(self) -> tuple[_Option, ...]:
+        """Made when first asked: a process that starts should not wait for some thousand expressions."""
+        return tuple(map(_Option, options(self.pattern)))
 
-    def search(self, text: str) -> Span | None:
-        """Where it is found first, if at all."""
-        if self._gate is not None and not self._gate.search(text):
-            return None
-        hits = (option.search(text) for option in self._options)
-        return min((hit for hit in hits if hit is not None), key=lambda hit: hit.start, default=None)
+    def search(self, text: str, held: Pairs) -> Span | None:
+        """Where it is found first, if at all; `held`: the pairs of the text, or of a text that it is a part of."""
+        first: Span | None = None
+        for option in self._options:
+            if option.may(held) and (hit := option.search(text)) and (first is None or hit.start < first.start):
+                first = hit
+        return first
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +65,16 @@ class _Option:
         self._parts: Final = _parts(pattern)
         told = [_literals(part) for part in self._parts.texts]
         self._rare_is_last: Final = len(told) == 2 and _rank(told[1]) <= _rank(told[0])
-        self.sides: Final = sorted(filter(None, told), key=_rank)
+        self._sides: Final = sorted(filter(None, told), key=_rank)
+        self._keys: Final = tuple(frozenset(literal[:2] for literal in side) for side in self._sides)
+
+    def may(self, held: Pairs) -> bool:
+        """Whether the pairs allow the option."""
+        return not any(map(held.isdisjoint, self._keys))
 
     @cached_property
     def _checks(self) -> tuple[re.Pattern[str], ...]:
-        return tuple(map(_any, self.sides))
+        return tuple(map(_any, self._sides))
 
     @cached_property
     def _whole(self) -> re.Pattern[str]:

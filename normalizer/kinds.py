@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from functools import lru_cache
 from importlib.resources import files
@@ -10,6 +9,8 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from normalizer.gated import pairs
+from normalizer.rulebook import Expression
 from normalizer.simplified import simplified
 from normalizer.ticket import Kind
 
@@ -20,11 +21,11 @@ _Examples = Annotated[tuple[str, ...], Field(min_length=2)]
 class Saying(BaseModel):
     """A kind and the words that declare it, with words beside which they do not."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     kind: Kind
-    says: re.Pattern[str]
-    unless: re.Pattern[str]
+    says: Expression
+    unless: Expression
     examples: _Examples
     near_misses: _Examples
 
@@ -51,8 +52,9 @@ def hinted(*parts: str) -> Kind | None:
 def _first(sayings: tuple[Saying, ...], parts: tuple[str, ...]) -> Kind | None:
     for part in filter(None, parts):
         plain = simplified(part[:_LONGEST]).lower()
+        held = pairs(plain)
         for saying in sayings:
-            if saying.says.search(plain) and not saying.unless.search(plain):
+            if saying.says.search(plain, held) and not saying.unless.search(plain, held):
                 return saying.kind
     return None
 

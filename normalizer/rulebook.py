@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import islice
@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from normalizer.gated import Gated
+from normalizer.gated import Gated, Pairs, pairs
 from normalizer.ticket import Flag, Tier
 
 _LONGEST_SENTENCE: Final = 160
@@ -50,16 +50,16 @@ class Context(_Data):
     earlier: Expression | None = None
     unless: Expression | None = None
 
-    def voids(self, earlier: str, before: str, words: str, after: str) -> bool:
-        """Whether the words are not meant so here; `earlier`: all the text up to them."""
+    def voids(self, held: Pairs, earlier: str, before: str, words: str, after: str) -> bool:
+        """Whether the words are not meant so here; `earlier`: all the text up to them; `held`: the pairs of it all."""
         whole = f"{before}{words}{after}"
         void = (
-            (self.before is not None and self.before.search(before) is not None)
-            or (self.after is not None and self.after.search(after) is not None)
-            or (self.sentence is not None and self.sentence.search(whole) is not None)
-            or (self.earlier is not None and self.earlier.search(earlier) is not None)
+            (self.before is not None and self.before.search(before, held) is not None)
+            or (self.after is not None and self.after.search(after, held) is not None)
+            or (self.sentence is not None and self.sentence.search(whole, held) is not None)
+            or (self.earlier is not None and self.earlier.search(earlier, held) is not None)
         )
-        return void and not (self.unless is not None and self.unless.search(whole))
+        return void and not (self.unless is not None and self.unless.search(whole, held))
 
 
 def _word(pattern: str) -> str:
@@ -141,60 +141,59 @@ def _spelt(words: Iterable[str]) -> list[str]:
 
 
 class Book:
-    """Rules, compiled. An ordinary request costs one pass: only rules whose first two characters it holds are tried."""
+    """Rules. An ordinary request costs one pass: only rules whose first two characters it holds are tried."""
 
     def __init__(self, rules: Iterable[Rule], contexts: Iterable[Context]) -> None:
         self.rules: Final = tuple(rules)
         self._contexts: Final = {context.name: context for context in contexts}
-        words: dict[str, dict[int, list[str]]] = {}
+        self._words: Final[dict[str, dict[int, list[str]]]] = {}
         for at, rule in enumerate(self.rules):
             for word in rule.any:
-                words.setdefault(_key(word), {}).setdefault(at, []).append(_whole(word))
-        self._index: Final = {
-            key: tuple((at, re.compile("|".join(said))) for at, said in by_rule.items())
-            for key, by_rule in words.items()
-        }
-        firsts, seconds = ("".join(sorted({key[at] for key in self._index})) for at in (0, 1))
-        # Two sets of characters skip most of a text; the dictionary then decides.
-        self._starts: Final = re.compile(f"[{re.escape(firsts)}](?=[{re.escape(seconds)}])")
+                self._words.setdefault(_key(word), {}).setdefault(at, []).append(_whole(word))
+        self._keys: Final = frozenset(self._words)
+        self._compiled: Final[dict[str, tuple[tuple[int, re.Pattern[str]], ...]]] = {}
+
+    def _expressions(self, key: str) -> tuple[tuple[int, re.Pattern[str]], ...]:
+        """The rules with words of that key, and those words; compiled when a text first holds the key."""
+        if key not in self._compiled:
+            by_rule = self._words[key].items()
+            self._compiled[key] = tuple((at, re.compile("|".join(said))) for at, said in by_rule)
+        return self._compiled[key]
 
     def scan(self, text: str) -> list[Finding]:
         """What is found in a folded text, in the order of the rules."""
         found: dict[int, list[re.Match[str]]] = {}
-        for key in self._keys(text):
-            for at, words in self._index[key]:
+        for key in self._keys & pairs(text):
+            for at, words in self._expressions(key):
                 matches = list(islice(words.finditer(text), _MOST_MATCHES))
                 if matches:
                     found.setdefault(at, []).extend(matches)
         findings = (self._judge(self.rules[at], found[at], text) for at in sorted(found))
         return [finding for finding in findings if finding is not None]
 
-    def _keys(self, text: str) -> Iterator[str]:
-        pairs = {text[at : at + 2] for at in (one.start() for one in self._starts.finditer(text))}
-        return (pair for pair in pairs if pair in self._index)
-
     def _judge(self, rule: Rule, matches: list[re.Match[str]], text: str) -> Finding | None:
         verdict: str | None = None
+        held = pairs(text)
         tried: set[int] = set()  # sentences in which the rule does not apply, whichever of its words is looked at
         for found in matches:
             begin, end = _sentence(text, found)
             if begin in tried:
                 continue
-            spots = _spots(rule, text[begin:end], found.start() - begin, found.end() - begin)
+            spots = _spots(rule, text[begin:end], found.start() - begin, found.end() - begin, held)
             if not spots:
                 tried.add(begin)
                 continue
-            verdicts = [self._void(rule, text[: begin + spot.start], spot) for spot in spots]
+            verdicts = [self._void(rule, text[: begin + spot.start], spot, held) for spot in spots]
             verdict = next((one for one in verdicts if one), None)
             if verdict is None:
                 break
         else:
-            return Finding(rule, verdict) if verdict and _is_around(rule, text) else None
-        return Finding(rule, None) if _is_around(rule, text) else None
+            return Finding(rule, verdict) if verdict and _is_around(rule, text, held) else None
+        return Finding(rule, None) if _is_around(rule, text, held) else None
 
-    def _void(self, rule: Rule, earlier: str, spot: _Spot) -> str | None:
+    def _void(self, rule: Rule, earlier: str, spot: _Spot, held: Pairs) -> str | None:
         contexts = ((name, self._contexts[name]) for name in rule.ruled_out_by)
-        return next((name for name, context in contexts if context.voids(earlier, *spot.parts)), None)
+        return next((name for name, context in contexts if context.voids(held, earlier, *spot.parts)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,19 +230,19 @@ def _sentence(text: str, found: re.Match[str]) -> tuple[int, int]:
     )
 
 
-def _is_around(rule: Rule, text: str) -> bool:
-    if rule.around and not rule.around.search(text):
+def _is_around(rule: Rule, text: str, held: Pairs) -> bool:
+    if rule.around and not rule.around.search(text, held):
         return False
-    return not (rule.nowhere and rule.nowhere.search(text))
+    return not (rule.nowhere and rule.nowhere.search(text, held))
 
 
-def _spots(rule: Rule, sentence: str, start: int, end: int) -> list[_Spot]:
+def _spots(rule: Rule, sentence: str, start: int, end: int, held: Pairs) -> list[_Spot]:
     """Where a context is asked for: around the words, and around what they need, which may stand far from them.
     Empty when the rule does not apply to the sentence."""
     spots = [_Spot(sentence, start, end)]
     if rule.needs:
-        needed = rule.needs.search(sentence)
+        needed = rule.needs.search(sentence, held)
         if needed is None:
             return []
         spots.append(_Spot(sentence, needed.start, needed.end))
-    return [] if rule.unless and rule.unless.search("".join(spots[-1].parts)) else spots
+    return [] if rule.unless and rule.unless.search("".join(spots[-1].parts), held) else spots

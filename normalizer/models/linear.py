@@ -12,9 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from normalizer.models.ngrams import hashes
+from normalizer.models.ngrams import WIDTH, hashes
 
-_WIDTH: Final = 32  # bits of a hash
 _SURE: Final = 30.0  # a logit beyond which nothing changes
 
 
@@ -77,7 +76,7 @@ class Linear:
     def vector(self, text: str) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """The known n-grams' rows and their weights in the text, of length 1."""
         bits = len(self.slots).bit_length() - 1
-        rows = self.slots.take(hashes(text) >> np.uint32(_WIDTH - bits))
+        rows = self.slots.take(hashes(text) >> np.uint32(WIDTH - bits))
         return weighed(rows[rows >= 0], self.idf)
 
 

@@ -6,7 +6,7 @@ May not change without a new `FORMAT` in model_file: a model knows its n-grams b
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ LONGEST: Final = 4000
 """Characters looked at: a matter is stated before that, and hostile input must not hold the line up."""
 ORDER: Final = 3
 """The longest n-gram."""
+WIDTH: Final = 32
+"""Bits of a hash."""
 _PRIME: Final = np.uint32(0x01000193)
 _SPREAD: Final = np.uint32(0x9E3779B1)
 _MIX: Final = np.uint32(0x2C1B3C6D)
@@ -28,6 +30,14 @@ _WIDE_FROM, _WIDE_TO, _WIDE, _WIDE_SPACE = (np.uint32(code) for code in (0xFF01,
 def hashes(text: str) -> Hashes:
     """A 32-bit hash of every n-gram of 1 to 3 characters. Cached: several models read the same ticket in turn."""
     return _hashed(characters(text))
+
+
+def by_length(values: NDArray[Any]) -> list[NDArray[Any]]:
+    """What belongs to the hashes of a text (an item each), cut into that of the n-grams of 1, of 2 … characters: each
+    part begins at the first character, and is one shorter than the one before."""
+    size = len(values) if len(values) < ORDER else (len(values) + ORDER) // ORDER
+    cuts = np.cumsum([size - less for less in range(min(ORDER, size))])
+    return np.split(values, cuts[:-1]) if size else []
 
 
 def characters(text: str) -> Hashes:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from normalizer.flags import BOOK as FLAGS
-from normalizer.gated import Gated, options
+from normalizer.gated import Gated, options, pairs
+from normalizer.kinds import book
 from normalizer.urgency import BOOK as URGENCY
 
 EXPRESSIONS = [
@@ -18,7 +19,9 @@ EXPRESSIONS = [
     for expression in (rule.needs, rule.unless, rule.around, rule.nowhere)
     if expression is not None
 ]
-SAID = [text for rule in (*URGENCY.rule, *FLAGS.rule) for text in (*rule.examples, *rule.near_misses)]
+SAYINGS = (*book().kind, *book().hint)
+EXPRESSIONS += [expression for saying in SAYINGS for expression in (saying.says, saying.unless)]
+SAID = [text for rule in (*URGENCY.rule, *FLAGS.rule, *SAYINGS) for text in (*rule.examples, *rule.near_misses)]
 
 
 @pytest.mark.parametrize(
@@ -49,17 +52,27 @@ def test_only_the_top_level_is_split(pattern: str, split: list[str]) -> None:
     ],
 )
 def test_parts_beside_a_gap(pattern: str, text: str, found: bool) -> None:
-    assert (Gated(pattern).search(text) is not None) is found
+    assert (Gated(pattern).search(text, pairs(text)) is not None) is found
 
 
 def test_every_expression_of_the_rules_finds_in_the_cases_what_re_finds() -> None:
     for expression in EXPRESSIONS:
         plain = re.compile(expression.pattern)
         for text in SAID[::7]:
-            assert (expression.search(text) is None) == (plain.search(text) is None), (expression.pattern, text)
+            assert (expression.search(text, pairs(text)) is None) == (plain.search(text) is None), (
+                expression.pattern,
+                text,
+            )
+
+
+def test_every_word_of_the_rules_is_an_expression() -> None:
+    """They are compiled when a text first asks for them; a wrong one must not wait until then."""
+    for rule in (*URGENCY.rule, *FLAGS.rule):
+        for word in rule.any:
+            re.compile(word)
 
 
 @given(st.text(alphabet="abc", max_size=30))
 def test_like_re_on_any_text(text: str) -> None:
     for pattern in ("a{1,2}.{0,3}(?:b|cc)", "(?:ab|c?)a|bc", "[ab]c.{1,2}a|b+", "(?=a)a.{0,2}c"):
-        assert (Gated(pattern).search(text) is None) == (re.search(pattern, text) is None)
+        assert (Gated(pattern).search(text, pairs(text)) is None) == (re.search(pattern, text) is None)
