@@ -1,13 +1,17 @@
-"""What makes a request urgent: the rules of data/urgency, applied to what came in, so that a receipt can warn.
+"""What makes a request urgent: the rules of data/urgency, and where they say nothing the model of `normalizer.marks`,
+applied to what came in, so that a receipt can warn.
 
-May not hold a rule, learn, guess or score; may not read what an agent said as the citizen's words.
+May not hold a rule; may not read what an agent said as the citizen's words.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Set
+from dataclasses import dataclass
 from typing import Final
 
+from normalizer import marks
 from normalizer.rulebook import Book, Finding, Rule, load
 from normalizer.simplified import simplified
 from normalizer.ticket import Flag, Inbound, Speaker, Tier
@@ -32,33 +36,61 @@ _SPREAD: Final = re.compile("[ \t\r\n\u00a0\u3000]{1,8}(?=[\u4e00-\u9fff])")  # 
 
 
 def alarms(inbound: Inbound) -> tuple[Flag, ...]:
-    """The flags that must reach the sender at once: those of every danger the words name now, and `emergency`
-    when the channel set it. Empty for an ordinary request."""
+    """The flags that must reach the sender at once: those of every danger the words name now, and `emergency` when
+    the channel set it or the words sound like it. Empty for an ordinary request."""
     told = tuple(flag for flag in inbound.flags if flag is Flag.EMERGENCY)
-    return tuple(dict.fromkeys((*told, *(flag for rule in _hits(matter(inbound)) for flag in rule.flags))))
+    text = fold(matter(inbound))
+    named = tuple(flag for rule in _hits(text) for flag in rule.flags)
+    return tuple(dict.fromkeys((*told, *named))) or ((Flag.EMERGENCY,) if marks.is_danger(text) else ())
 
 
 def emergency_numbers(said: Inbound | str) -> tuple[str, ...]:
-    """The numbers to call for the dangers named, the first to call first; empty when there is none."""
-    text = said if isinstance(said, str) else matter(said)
-    return tuple(dict.fromkeys(number for rule in _hits(text) for number in rule.call))
+    """The numbers to call for the dangers named, the first to call first; all of them where the words only sound like
+    danger; empty when there is none."""
+    text = fold(said if isinstance(said, str) else matter(said))
+    named = tuple(dict.fromkeys(number for rule in _hits(text) for number in rule.call))
+    return named or (marks.CALL if marks.is_danger(text) else ())
 
 
-def assess(inbound: Inbound) -> tuple[Finding, ...]:
-    """Every rule whose words are there, dangers first, each with what rules it out."""
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """`findings`: every rule whose words are there, dangers first, each with what rules it out. `sounds`: the tier that
+    the text sounds like where no rule says as much."""
+
+    findings: tuple[Finding, ...]
+    sounds: Tier | None
+
+
+def assess(inbound: Inbound) -> Assessed:
+    """What rules and model say of a submission."""
     text = fold(matter(inbound))
-    return (*_DANGERS.scan(text), *_OTHERS.scan(text))
+    findings = (*_DANGERS.scan(text), *_OTHERS.scan(text))
+    ruled = {finding.rule.tier for finding in findings if finding.ruled_out_by is None}
+    return Assessed(findings, _sounds(text, ruled))
+
+
+def names_danger(text: str) -> bool:
+    """Whether a rule finds a danger in a folded text; the model is not asked."""
+    return bool(_hits(text))
+
+
+def _sounds(text: str, ruled: Set[Tier | None]) -> Tier | None:
+    if Tier.IMMEDIATE in ruled:
+        return None
+    if marks.is_danger(text):
+        return Tier.IMMEDIATE
+    return None if ruled - {None} else marks.tier(text)
 
 
 def _hits(text: str) -> list[Rule]:
-    return [finding.rule for finding in _DANGERS.scan(fold(text)) if finding.ruled_out_by is None]
+    return [finding.rule for finding in _DANGERS.scan(text) if finding.ruled_out_by is None]
 
 
 def matter(inbound: Inbound) -> str:
     """What the citizen said; an agent who names an emergency number must not raise an alarm."""
     spoken = (turn.text for turn in inbound.conversation if turn.speaker not in _OURS)
     # Joined by a sentence end, so that one does not explain the other.
-    return "。".join((inbound.title or "", inbound.text, *spoken))[:_LONGEST]
+    return "\n".join(filter(None, (inbound.title, inbound.text, *spoken)))[:_LONGEST]
 
 
 def fold(text: str) -> str:

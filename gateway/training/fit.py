@@ -11,7 +11,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.training.bayes import mixed
 from gateway.training.examples import BadExamples, Example
+from gateway.training.leaning import leaning
+from gateway.training.levels import sureties
 from normalizer.models.linear import Linear
 from normalizer.models.ngrams import hashes
 from normalizer.simplified import simplified
@@ -30,12 +33,16 @@ _TRUST: Final = 0.5  # C of the confidences: few answers say little about a clas
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """`bits`: of a hash that choose its slot. `seldom`: n-grams in fewer texts are left out. `cost`: C of the support
-    vector machine. `goal`: the share that must be right above the threshold, on the unseen part of the training data;
+    vector machine. `bayes`: how much naive Bayes, which learns less from few texts by heart, says beside it. `unread`:
+    characters that are not looked at. `lately`: how much answers that have become frequent are preferred. `goal`: the share that must be right above the threshold, on the unseen part of the training data;
     above the promised 0.95, because it is chosen there."""
 
     bits: int = 20
     seldom: int = 1
     cost: float = 1.0
+    bayes: float = 0.0
+    unread: str = ""
+    lately: float = 0.0
     goal: float = 0.97
 
 
@@ -60,16 +67,44 @@ def train(
         height=found.height,
         trust=found.trust,
         threshold=found.threshold,
-        about={**about, **facts},
+        about={**facts, **about},
     )
 
 
 def fit(examples: Sequence[Example], recipe: Recipe, weights: Weights | None = None) -> Linear:
     """A model that is not calibrated."""
-    slots, idf = _vocabulary(examples, recipe)
-    blank, none = np.zeros(1, dtype=np.float32), np.zeros((1, 1), dtype=np.int8)
-    empty = Linear((), slots, idf, none, blank, blank, blank, 1.0, 1.0, 0.0, 1.0, {})
+    empty = blank([example.text for example in examples], recipe)
     return _machine(empty, examples, np.ones(len(examples)) if weights is None else weights, recipe)
+
+
+def blank(texts: Sequence[str], recipe: Recipe) -> Linear:
+    """A model that knows the n-grams of the texts, and no class yet."""
+    slots, idf = _vocabulary(texts, recipe)
+    none, nothing = np.zeros(1, dtype=np.float32), np.zeros((1, 1), dtype=np.int8)
+    return Linear((), slots, idf, nothing, none, none, none, 1.0, 1.0, 0.0, 1.0, recipe.unread, {})
+
+
+def matrix_of(empty: Linear, texts: Sequence[str]) -> Any:
+    """A row a text, sparse: what `empty` sees in it."""
+    from scipy.sparse import csr_matrix
+
+    vectors = [empty.vector(simplified(text)) for text in texts]
+    starts = np.cumsum([0, *(len(rows) for rows, _ in vectors)])
+    data, at = np.concatenate([values for _, values in vectors]), np.concatenate([rows for rows, _ in vectors])
+    return csr_matrix((data.astype(np.float64), at, starts), shape=(len(vectors), len(empty.idf)))
+
+
+def weighted(empty: Linear, labels: Sequence[str], weights: Weights, bias: Weights) -> Linear:
+    """`empty` with the classes, a row of weights each, in a byte each."""
+    scale = np.maximum(np.abs(weights).max(axis=1), 1e-9) / 127
+    return replace(
+        empty,
+        labels=tuple(labels),
+        weights=np.ascontiguousarray(np.rint(weights / scale[:, None]).T.astype(np.int8)),
+        scale=scale.astype(np.float32),
+        bias=bias.astype(np.float32),
+        trust=np.zeros(len(labels), dtype=np.float32),
+    )
 
 
 def score_all(model: Linear, texts: Iterable[str]) -> NDArray[np.float64]:
@@ -79,44 +114,33 @@ def score_all(model: Linear, texts: Iterable[str]) -> NDArray[np.float64]:
     return np.array(found, dtype=np.float64)
 
 
-def _vocabulary(examples: Sequence[Example], recipe: Recipe) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def _vocabulary(said: Sequence[str], recipe: Recipe) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     shift, size = np.uint32(32 - recipe.bits), 1 << recipe.bits
     texts = np.zeros(size, dtype=np.int64)
-    for example in examples:
-        texts[np.unique(hashes(simplified(example.text)) >> shift)] += 1
+    for one in said:
+        texts[np.unique(hashes(simplified(one), recipe.unread) >> shift)] += 1
     kept = np.flatnonzero(texts >= recipe.seldom)
     if not len(kept):
         raise BadExamples("too few texts: no n-gram is common enough")
     slots = np.full(size, -1, dtype=np.int32)
     slots[kept] = np.arange(len(kept), dtype=np.int32)
-    return slots, (np.log((1 + len(examples)) / (1 + texts[kept])) + 1).astype(np.float32)
+    return slots, (np.log((1 + len(said)) / (1 + texts[kept])) + 1).astype(np.float32)
 
 
 def _machine(empty: Linear, examples: Sequence[Example], weights: Weights, recipe: Recipe) -> Linear:
-    from scipy.sparse import csr_matrix
     from sklearn.svm import LinearSVC
 
     labels = sorted({example.label for example in examples})
     if len(labels) < 2:
         raise BadExamples("fewer than two different answers: there is nothing to learn")
-    vectors = [empty.vector(simplified(example.text)) for example in examples]
-    starts = np.cumsum([0, *(len(rows) for rows, _ in vectors)])
-    data, at = np.concatenate([values for _, values in vectors]), np.concatenate([rows for rows, _ in vectors])
-    matrix = csr_matrix((data.astype(np.float64), at, starts), shape=(len(vectors), len(empty.idf)))
+    matrix = matrix_of(empty, [example.text for example in examples])
     machine = LinearSVC(C=recipe.cost, class_weight="balanced", random_state=SEED, max_iter=_LONGEST_STEPS)
-    machine.fit(matrix, [labels.index(example.label) for example in examples], sample_weight=weights)
+    answers = [labels.index(example.label) for example in examples]
+    machine.fit(matrix, answers, sample_weight=weights)
     found, bias = machine.coef_, machine.intercept_
     if len(labels) == 2:
         found, bias = np.vstack((-found, found)), np.concatenate((-bias, bias))
-    scale = np.maximum(np.abs(found).max(axis=1), 1e-9) / 127
-    return replace(
-        empty,
-        labels=tuple(labels),
-        weights=np.ascontiguousarray(np.rint(found / scale[:, None]).T.astype(np.int8)),
-        scale=scale.astype(np.float32),
-        bias=bias.astype(np.float32),
-        trust=np.zeros(len(labels), dtype=np.float32),
-    )
+    return weighted(empty, labels, mixed(found, matrix, answers, recipe.bayes), bias)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +182,8 @@ def _unseen(examples: Sequence[Example], fold: Fold, recipe: Recipe, weights: We
 
 def calibrate(answers: Sequence[Answer], labels: Sequence[str], goal: float) -> Calibration:
     """The temperature makes the right answers likeliest; the confidence is a logistic regression on lead, height and
-    class; the threshold lets through as many as it can so that `goal` of them are right, by confidences that did not
-    see them. Where that is never so, it is 1: nothing is concluded."""
+    class; the threshold lets through as many as it can, of every level, so that `goal` of them are right, by confidences
+    that did not see them. Where that is never so, it is 1: nothing is concluded."""
     from sklearn.linear_model import LogisticRegression
 
     hit = np.array([answer.top[0] == answer.right for answer in answers])
@@ -180,7 +204,12 @@ def calibrate(answers: Sequence[Answer], labels: Sequence[str], goal: float) -> 
         sure[~others] = judge.predict_proba(facts[~others])[:, 1]
     judge = LogisticRegression(C=_TRUST, max_iter=_LONGEST_STEPS).fit(facts, hit)
     lead, height, *trust = judge.coef_[0].tolist()
-    threshold, answered, right = _cut(sure, hit, goal)
+    told = [
+        one
+        for answer, first in zip(answers, sure, strict=True)
+        for one in sureties(answer.scores, float(first), temperature, answer.right)
+    ]
+    threshold, answered, right = _cut(np.array([one for one, _ in told]), np.array([true for _, true in told]), goal)
     trusted = np.array(trust, dtype=np.float32) + np.float32(judge.intercept_[0])
     return Calibration(temperature, lead, height, trusted, threshold, answered, right)
 

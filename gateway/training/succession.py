@@ -18,7 +18,7 @@ from gateway.training.fit import Recipe, Weights
 
 _EXPECTED: Final = 4.0
 """Tickets that a unit should have had since its last one, at its own rate: e^-4, one in 50, to be silent by chance."""
-_RECENT: Final = 1.0
+_RECENT: Final = 2.0
 """How much more the newest ticket counts than the oldest: e to this."""
 
 
@@ -40,6 +40,7 @@ def succeeded(examples: Sequence[Example], recipe: Recipe) -> tuple[Sequence[Exa
     staying = [example for example in examples if example.label not in gone]
     ages = 1 - np.arange(len(examples)) / max(len(examples), 1)
     weights = np.exp(-_RECENT * ages)
+    weights /= weights.mean()
     if not gone or len({example.label for example in staying}) < 2:
         return examples, weights
     now = fit.fit(staying, recipe)

@@ -30,7 +30,7 @@ class Linear:
     """`slots`: hash → row (-1: an n-gram that training never saw, which must not weigh in the length). `weights`: int8,
     a row per n-gram; `scale` and `bias` a class. `temperature` makes shares of the scores; `trust` of the best class,
     its lead over the next and its height make its confidence. `threshold`: the confidence below which nothing should
-    be concluded. `about`: how it was trained, for its card."""
+    be concluded. `unread`: characters that it does not look at. `about`: how it was trained, for its card."""
 
     labels: tuple[str, ...]
     slots: NDArray[np.int32]
@@ -43,6 +43,7 @@ class Linear:
     lead: float
     height: float
     threshold: float
+    unread: str
     about: Mapping[str, Any]
 
     def guesses(self, text: str, most: int = 3) -> tuple[Guess, ...]:
@@ -76,7 +77,7 @@ class Linear:
     def vector(self, text: str) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """The known n-grams' rows and their weights in the text, of length 1."""
         bits = len(self.slots).bit_length() - 1
-        rows = self.slots.take(hashes(text) >> np.uint32(WIDTH - bits))
+        rows = self.slots.take(hashes(text, self.unread) >> np.uint32(WIDTH - bits))
         return weighed(rows[rows >= 0], self.idf)
 
 

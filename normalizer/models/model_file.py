@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from normalizer.models.linear import Linear
 
 MAGIC: Final = b"JIESUMODEL"
-FORMAT: Final = 1
+FORMAT: Final = 2
 SHIPPED: Final = Path(__file__).parents[1] / "data/models"
 _ALIGN: Final = 64
 _HEADER_MAX: Final = 1 << 20
@@ -74,6 +74,7 @@ def _read(mapped: mmap.mmap) -> Linear:
     model = Linear(
         labels=tuple(map(str, header["labels"])),
         **numbers,
+        unread=str(header["unread"]),
         about=header["about"],
         **arrays,
     )
@@ -114,6 +115,7 @@ def dump(model: Linear) -> bytes:
         "format": FORMAT,
         "labels": model.labels,
         **{name: getattr(model, name) for name in _NUMBERS},
+        "unread": model.unread,
         "about": dict(model.about),
         "arrays": {name: array.shape for name, array in arrays.items()},
     }

@@ -19,6 +19,7 @@ ORDER: Final = 3
 """The longest n-gram."""
 WIDTH: Final = 32
 """Bits of a hash."""
+_PLANE: Final = 1 << 16
 _PRIME: Final = np.uint32(0x01000193)
 _SPREAD: Final = np.uint32(0x9E3779B1)
 _MIX: Final = np.uint32(0x2C1B3C6D)
@@ -27,9 +28,9 @@ _WIDE_FROM, _WIDE_TO, _WIDE, _WIDE_SPACE = (np.uint32(code) for code in (0xFF01,
 
 
 @lru_cache(maxsize=2)
-def hashes(text: str) -> Hashes:
+def hashes(text: str, unread: str = "") -> Hashes:
     """A 32-bit hash of every n-gram of 1 to 3 characters. Cached: several models read the same ticket in turn."""
-    return _hashed(characters(text))
+    return _hashed(characters(text, unread))
 
 
 def by_length(values: NDArray[Any]) -> list[NDArray[Any]]:
@@ -40,16 +41,26 @@ def by_length(values: NDArray[Any]) -> list[NDArray[Any]]:
     return np.split(values, cuts[:-1]) if size else []
 
 
-def characters(text: str) -> Hashes:
-    """Code points: half width, lower case, every run of white space one blank."""
+def characters(text: str, unread: str = "") -> Hashes:
+    """Code points: half width, lower case, every run of white space one blank; none of `unread`."""
     codes = np.frombuffer(text[:LONGEST].encode("utf-32-le", "replace"), dtype=np.uint32)
     codes = np.where((codes >= _WIDE_FROM) & (codes <= _WIDE_TO), codes - _WIDE, codes)
     codes = np.where((codes < _SPACE) | (codes == _WIDE_SPACE) | (codes == np.uint32(0xA0)), _SPACE, codes)
     codes = np.where((codes >= _A) & (codes <= _Z), codes + _CASE, codes)
+    if unread:
+        codes = codes[_read(unread).take(codes, mode="clip")]
     blank = codes == _SPACE
     keep = np.ones(len(codes), dtype=bool)
     keep[1:] = ~(blank[1:] & blank[:-1])
     return codes[keep]
+
+
+@lru_cache(maxsize=8)
+def _read(unread: str) -> NDArray[np.bool_]:
+    """Whether each code point of the basic plane is read; the last stands for all beyond it."""
+    table = np.ones(_PLANE, dtype=bool)
+    table[[ord(one) for one in unread if ord(one) < _PLANE - 1]] = False
+    return table
 
 
 def _hashed(codes: Hashes) -> Hashes:

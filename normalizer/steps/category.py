@@ -5,6 +5,7 @@ May not overrule a form or a clerk, and says nothing when it is not sure.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -28,22 +29,30 @@ def find_category(inbound: Inbound, draft: Ticket, *, model: Path, taxonomy: str
         return draft
     learned = models.load(model)
     text = simplified(f"{draft.title}\n{draft.text}")
-    guesses = learned.guesses(text, _MOST)
+    guesses = learned.guesses(text, len(learned.labels))
     if not guesses:
         return _noted(draft, "category_open", "no words that the model knows")
-    told = ", ".join(f"{guess.label} {guess.confidence:.2f}" for guess in guesses)
-    if guesses[0].confidence < learned.threshold:
+    told = ", ".join(f"{guess.label} {guess.confidence:.2f}" for guess in guesses[:_MOST])
+    path, sure = _as_deep_as_sure(guesses, learned.threshold)
+    if not path:
         return _noted(draft, "category_open", f"not sure: {told}")
-    label = taxonomies()[taxonomy].read(guesses[0].label, text)
+    label = taxonomies()[taxonomy].read(_LEVELS.join(path), text)
     if label is None:
         return _noted(draft, "category_open", f"{told}; without a class in {taxonomy}")
-    found = _category(label, guesses[0])
+    path = path if label == _LEVELS.join(path) else (label,)
+    found = Category(code=label, path=path, confidence=round(sure, 4), method=METHOD)
     return _noted(draft.model_copy(update={"category": found}), "category_learned", told)
 
 
-def _category(label: str, guess: Guess) -> Category:
-    path = tuple(label.split(_LEVELS)) if label == guess.label else (label,)
-    return Category(code=label, path=path, confidence=round(guess.confidence, 4), method=METHOD)
+def _as_deep_as_sure(guesses: Sequence[Guess], threshold: float) -> tuple[tuple[str, ...], float]:
+    """The likeliest class as far down its levels as all classes below agree; nothing when not even the first is sure."""
+    paths = [tuple(guess.label.split(_LEVELS)) for guess in guesses]
+    for depth in range(len(paths[0]), 0, -1):
+        path = paths[0][:depth]
+        below = (guess.confidence for guess, one in zip(guesses, paths, strict=True) if one[:depth] == path)
+        if (sure := min(sum(below), 1.0)) >= threshold:
+            return path, sure
+    return (), 0.0
 
 
 def _noted(draft: Ticket, code: str, detail: str) -> Ticket:

@@ -1,12 +1,12 @@
-"""Turns what the flag rules found into flags, and names the unit accused. May not hold a rule, may not drop a flag."""
+"""Turns what rules and model found into flags, and names the unit accused. May not hold a rule, may not drop a flag."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from normalizer import marks
 from normalizer.accused import units_accused
-from normalizer.flags import marks
-from normalizer.rulebook import Finding
+from normalizer.flags import Flagged, read
 from normalizer.ticket import Flag, Inbound, Note, Ticket
 
 STEP: Final = "flags"
@@ -14,23 +14,27 @@ STEP: Final = "flags"
 
 def find_flags(inbound: Inbound, draft: Ticket) -> Ticket:
     """Add flags, and `accused` where an official is. A wish for confidentiality also counts as the requester's."""
-    findings = marks(inbound)
-    added = tuple(flag for finding in findings if finding.ruled_out_by is None for flag in finding.rule.flags)
-    if not findings:
+    flagged = read(inbound)
+    if not flagged.findings and not flagged.sounds:
         return draft
-    flags = tuple(dict.fromkeys((*draft.flags, *added)))
-    update: dict[str, object] = {"flags": flags, "notes": (*draft.notes, *_notes(findings))}
-    if Flag.AGAINST_OFFICIAL in added:
+    flags = tuple(dict.fromkeys((*draft.flags, *flagged.flags)))
+    update: dict[str, object] = {"flags": flags, "notes": (*draft.notes, *_notes(flagged))}
+    if Flag.AGAINST_OFFICIAL in flagged.flags:
         update["accused"] = units_accused(f"{draft.title}\n{draft.text}")
-    if Flag.CONFIDENTIAL in added:
+    if Flag.CONFIDENTIAL in flagged.flags:
         update["requester"] = draft.requester.model_copy(update={"confidential": True})
     return draft.model_copy(update=update)
 
 
-def _notes(findings: tuple[Finding, ...]) -> list[Note]:
-    return [
+def _notes(flagged: Flagged) -> list[Note]:
+    by_rule = [
         Note(step=STEP, code=f"{one.rule.code}_ruled_out", detail=f"context: {one.ruled_out_by}")
         if one.ruled_out_by
         else Note(step=STEP, code=one.rule.code, detail="by the rule's words")
-        for one in findings
+        for one in flagged.findings
     ]
+    by_model = [
+        Note(step=STEP, code=f"{marks.CODE}_{flag.value}", detail="no rule's words, but such as others used")
+        for flag in flagged.sounds
+    ]
+    return [*by_rule, *by_model]

@@ -23,7 +23,7 @@ def find_kind(inbound: Inbound, draft: Ticket, *, model: Path) -> Ticket:
     if (kind := declared(draft.title, draft.text)) is not None:
         return _with(draft, kind, Note(step=STEP, code="kind_said", detail=f"the words say {kind.value}"))
     learned = models.load(model)
-    best = next(iter(learned.guesses(simplified(f"{draft.title}\n{draft.text}"), 1)), None)
+    best = next(iter(learned.guesses(simplified("\n".join(filter(None, (draft.title, draft.text)))), 1)), None)
     if best is None or best.confidence < learned.threshold:
         if (kind := hinted(draft.title, draft.text)) is not None:
             return _with(draft, kind, Note(step=STEP, code="kind_hinted", detail=f"words as of {kind.value}"))

@@ -17,6 +17,7 @@ TASKS: Final[Mapping[str, str]] = {
     "contact": "tests.accuracy.contact",
     "times": "tests.accuracy.times",
     "urgency": "tests.accuracy.urgency",
+    "linking": "tests.accuracy.linking",
     "speed": "tests.accuracy.speed",
 }
 """Name -> module with `measure() -> Iterator[Result]`, in the order of the page; a new task is a module and a line."""

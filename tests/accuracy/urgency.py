@@ -16,10 +16,13 @@ from normalizer import Inbound, Ticket, alarms
 from normalizer.steps.flags import find_flags
 from normalizer.steps.language import find_language
 from normalizer.steps.urgency import judge_urgency
+from normalizer.urgency import fold, names_danger
 from tests.accuracy import measures
 from tests.accuracy.drafts import draft
 from tests.accuracy.result import DATA, LABELS, Figure, Result
 
+SETS: Final = {"first": LABELS, "second": LABELS / "second"}
+"""Written cases: the first have been looked at since, the second only been measured on."""
 FLAGS: Final = ("group_event", "violence", "legal", "against_official", "minor", "confidential")
 MOST_NEAR_MISSES: Final = 5
 MOST_OF_HAIKOU: Final = 0.005
@@ -35,15 +38,17 @@ _Z: Final = 1.959964
 
 def measure() -> Iterator[Result]:
     """Everything that the words of a text decide about its urgency and its flags."""
-    yield dangers()
-    yield tiers()
-    yield flags()
-    yield languages()
+    yield haikou()
+    for which in SETS:
+        yield dangers(which)
+        yield tiers(which)
+        yield flags(which)
+        yield languages(which)
 
 
-def rows(name: str) -> list[dict[str, Any]]:
+def rows(name: str, which: str = "first") -> list[dict[str, Any]]:
     """A file of written cases."""
-    return [json.loads(line) for line in (LABELS / f"{name}.jsonl").read_text("utf-8").splitlines()]
+    return [json.loads(line) for line in (SETS[which] / f"{name}.jsonl").read_text("utf-8").splitlines()]
 
 
 def alarmed(text: str) -> bool:
@@ -67,11 +72,27 @@ def wilson(hits: Sequence[bool]) -> tuple[float, float, float]:
     return part, max(0.0, middle - half), min(1.0, middle + half)
 
 
-def dangers() -> Result:
-    """What a citizen must be told at once."""
-    real, near = rows("emergencies"), rows("near_misses")
-    haikou = [json.loads(line)["诉求内容"] for line in (DATA / "haikou12345.jsonl").read_text("utf-8").splitlines()]
+def haikou() -> Result:
+    """How many real requests are taken for a danger."""
+    texts = [json.loads(line)["诉求内容"] for line in (DATA / "haikou12345.jsonl").read_text("utf-8").splitlines()]
     listed = of_haikou()
+    flagged, plain = _counted(len(listed), len(texts)), _counted(sum(map(_plain, texts)), len(texts))
+    return Result(
+        "Dangers among real requests",
+        f"haikou12345, {len(texts):,} rows",
+        "none: one row in four of the first 3,785 taught the model how people speak who are in no danger",
+        (_share("not taken for a danger", flagged, plain, 1 - MOST_OF_HAIKOU),),
+        BASELINE,
+        measures.milliseconds(alarmed, [text[:300] for text in texts if len(text) >= 300]),
+        more=(f"Taken for a danger, by number: {', '.join(listed)}.",),
+    )
+
+
+def dangers(which: str) -> Result:
+    """What a citizen must be told at once."""
+    real, near = rows("emergencies", which), rows("near_misses", which)
+    missed = Counter(row["kind"] for row in real if not alarmed(row["text"]))
+    named = [names_danger(fold(row["text"])) for row in real]
     figures = (
         _share(
             "emergencies caught", [alarmed(row["text"]) for row in real], [_plain(row["text"]) for row in real], 1.0
@@ -82,58 +103,51 @@ def dangers() -> Result:
             [not _plain(row["text"]) for row in near],
             1 - MOST_NEAR_MISSES / len(near),
         ),
-        _share(
-            "rows of Haikou left alone",
-            [not alarmed(text) for text in haikou],
-            [not _plain(text) for text in haikou],
-            1 - MOST_OF_HAIKOU,
-        ),
+        Figure("emergencies caught by rules alone", *wilson(named)),
     )
-    missed = Counter(row["kind"] for row in real if not alarmed(row["text"]))
     return Result(
-        "Dangers",
-        f"{len(real)} emergencies and {len(near)} near misses, written; haikou12345, {len(haikou):,} rows",
-        "none: rules, not learned",
+        f"Dangers, {which} set",
+        f"{len(real)} emergencies and {len(near)} near misses, written",
+        TOLD[which],
         figures,
         BASELINE,
-        measures.milliseconds(alarmed, [text[:300] for text in haikou if len(text) >= 300]),
-        (),
-        (
-            FIRST,
-            f"Kinds missed: {', '.join(f'{kind} {many}' for kind, many in missed.most_common()) or 'none'}.",
-            f"Rows of Haikou taken for a danger, by number: {', '.join(listed)}.",
-        ),
+        more=(f"Kinds missed: {', '.join(f'{kind} {many}' for kind, many in missed.most_common()) or 'none'}.",),
     )
 
 
-FIRST: Final = (
-    "The rules were finished once before anybody who wrote them looked at the cases. Then 127 of 180 emergencies "
-    "were caught (73 of 81 direct, 54 of 99 indirect) and 18 of 208 near misses flagged; 98 of 138 tiers, 145 of "
-    "202 sets of flags, 13 of 33 units accused and 45 of 46 languages were right. After that the rules were "
-    "widened by classes of speech that the misses showed: the table tells of cases that were seen. Of hard, "
-    "indirect emergencies that the writer of the rules made up later, three sets one after the other, each before"
-    " the rules were widened again, 36 of 60, 27 of 64 and 17 of 40 were caught, and 7 of 60, 2 of 60 and 1 of 30"
-    " near misses flagged. A danger described without any of its usual words is missed about as often as it is "
-    "caught."
-)
+def _counted(flagged: int, many: int) -> list[bool]:
+    return [False] * flagged + [True] * (many - flagged)
 
 
-def tiers() -> Result:
+TOLD: Final = {
+    "first": (
+        "the rules were finished once before their author looked at the cases (then 127 of 180 emergencies were "
+        "caught, 18 of 208 near misses flagged, 98 of 138 tiers and 145 of 202 sets of flags right), and widened by "
+        "what was missed; the model has not seen them, but how sure it must be was chosen with an eye on them"
+    ),
+    "second": (
+        "nothing was made or changed by it; by the rules as they stood when it was written, without the model, 140 of "
+        "211 emergencies were caught, 17 of 242 near misses flagged, 88 of 127 tiers and 122 of 169 sets of flags right"
+    ),
+}
+
+
+def tiers(which: str) -> Result:
     """The time limits."""
-    cases = rows("tiers")
+    cases = rows("tiers", which)
     right, given = [row["tier"] for row in cases], [_ticket(row["text"]).urgency.tier.value for row in cases]
     return Result(
-        "Tiers",
+        f"Tiers, {which} set",
         f"{len(cases)} cases, written: {', '.join(f'{tier} {many}' for tier, many in Counter(right).items())}",
-        "none: rules, not learned",
+        TOLD[which],
         (Figure("right", *wilson([one == two for one, two in zip(right, given, strict=True)])),),
         confusions=measures.confusions(right, given),
     )
 
 
-def flags() -> Result:
+def flags(which: str) -> Result:
     """Every flag by itself, all together, and whom an accusation means."""
-    cases = rows("flags")
+    cases = rows("flags", which)
     tickets = [_ticket(row["text"]) for row in cases]
     found = [{flag.value for flag in ticket.flags} & set(FLAGS) for ticket in tickets]
     whole = [one == set(row["flags"]) for one, row in zip(found, cases, strict=True)]
@@ -148,18 +162,18 @@ def flags() -> Result:
         _holds(row["accused"], ticket.accused) for row, ticket in zip(cases, tickets, strict=True) if row.get("accused")
     ]
     figures.append(Figure("the accused unit found", *wilson(accused)))
-    return Result("Flags", f"{len(cases)} cases, written", "none: rules, not learned", tuple(figures))
+    return Result(f"Flags, {which} set", f"{len(cases)} cases, written", TOLD[which], tuple(figures))
 
 
-def languages() -> Result:
+def languages(which: str) -> Result:
     """By script."""
-    cases = rows("languages")
+    cases = rows("languages", which)
     right, given = (
         [row["language"] for row in cases],
         [find_language(_inbound(row["text"]), draft(_inbound(row["text"]))).requester.language or "" for row in cases],
     )
     return Result(
-        "Languages",
+        f"Languages, {which} set",
         f"{len(cases)} cases, written",
         "none: by script",
         (Figure("right", *wilson([one == two for one, two in zip(right, given, strict=True)])),),

@@ -6,7 +6,7 @@ import pytest
 
 from normalizer import Inbound
 from normalizer.accused import MOST, units_accused
-from normalizer.flags import BOOK, marks
+from normalizer.flags import BOOK, read
 from normalizer.rulebook import Rule
 
 CASES = [(rule, text) for rule in BOOK.rule for text in rule.examples]
@@ -14,7 +14,7 @@ NEAR = [(rule, text) for rule in BOOK.rule for text in rule.near_misses]
 
 
 def found(text: str) -> set[str]:
-    return {one.rule.code for one in marks(Inbound(text=text, digest="")) if one.ruled_out_by is None}
+    return {one.rule.code for one in read(Inbound(text=text, digest="")).findings if one.ruled_out_by is None}
 
 
 def name(value: object) -> str | None:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from normalizer import Flag, Inbound, Speaker, Tier, Turn, alarms
-from normalizer.urgency import BOOK, Rule, assess, emergency_numbers
+from normalizer.urgency import BOOK, Assessed, Rule, assess, emergency_numbers
 
 CASES = [(rule, text) for rule in BOOK.rule for text in rule.examples]
 NEAR = [(rule, text) for rule in BOOK.rule for text in rule.near_misses]
@@ -18,7 +18,7 @@ def inbound(text: str, **more: object) -> Inbound:
 
 
 def applying(text: str) -> list[str]:
-    return [finding.rule.code for finding in assess(inbound(text)) if finding.ruled_out_by is None]
+    return [finding.rule.code for finding in assess(inbound(text)).findings if finding.ruled_out_by is None]
 
 
 def name(value: object) -> str | None:
@@ -49,7 +49,7 @@ def test_an_ordinary_request_raises_nothing() -> None:
     ordinary = inbound("路灯坏了三天，晚上很黑，请派人来修。")
     assert alarms(ordinary) == ()
     assert emergency_numbers(ordinary) == ()
-    assert assess(ordinary) == ()
+    assert assess(ordinary) == Assessed((), sounds=None)
 
 
 def test_the_title_and_the_citizen_count_but_not_what_the_agent_says() -> None:
@@ -61,7 +61,7 @@ def test_the_title_and_the_citizen_count_but_not_what_the_agent_says() -> None:
 
 
 def test_a_finding_says_which_context_ruled_it_out() -> None:
-    [finding] = assess(inbound("去年我家着火，至今没有赔偿"))
+    [finding] = assess(inbound("去年我家着火，至今没有赔偿")).findings
     assert (finding.rule.code, finding.ruled_out_by) == ("fire", "past")
 
 

@@ -35,6 +35,7 @@ def small() -> Linear:
         lead=2.0,
         height=1.0,
         threshold=0.9,
+        unread="",
         about={"task": "test"},
     )
 
@@ -97,7 +98,7 @@ def test_the_models_that_come_with_us_are_within_their_budget() -> None:
         (lambda whole: b"PK\x03\x04" + whole[4:], "not a model"),
         (lambda whole: whole[:400], "whole model"),
         (lambda whole: whole[:-3], "whole model"),
-        (lambda whole: whole.replace(b'"format": 1', b'"format": 9'), "train it again"),
+        (lambda whole: whole.replace(b'"format": 2', b'"format": 9'), "train it again"),
         (lambda whole: whole[:10] + b"\xff\xff\xff\x7f" + whole[14:], "too long"),
         (lambda whole: whole.replace(b'"weights": [2, 2]', b'"weights": [1, 4]'), "do not fit"),
     ],
@@ -116,3 +117,10 @@ def test_no_look_up_can_leave_its_array(tmp_path: Path, small: Linear) -> None:
     path.write_bytes(dump(replace(small, slots=slots)))
     with pytest.raises(BadModel, match="do not fit"):
         models.load(path)
+
+
+def test_what_a_model_does_not_read_makes_no_difference(small: Linear) -> None:
+    deaf = replace(small, unread="的，")
+    assert deaf.guesses("水的，") == small.guesses("水")
+    assert characters("水，的灯𠮷", "的，").tolist() == [ord(char) for char in "水灯𠮷"]
+    assert hashes("水的灯", "的").tolist() == hashes("水灯").tolist()

@@ -1,0 +1,45 @@
+"""What a text sounds like where no rule has its words: data/models/marks.model, which learned from written cases.
+
+May only add to what rules find (danger, a tier, flags): neither its silence nor its doubt takes anything back.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from normalizer import models
+from normalizer.models.spotting import heights
+from normalizer.ticket import Flag, Tier
+
+CALL: Final = ("110", "119", "120")
+"""Nobody knows which of them a danger needs that only sounds like one, so all."""
+CODE: Final = "sounds_like"
+"""Of notes and reasons."""
+
+
+@lru_cache(maxsize=4)
+def marks(text: str) -> frozenset[str]:
+    """The marks of a folded text: tiers and flags by their names. Cached: receipt, tier and flags ask in turn."""
+    model = models.load(models.shipped("marks"))
+    return frozenset(label for label, height in zip(model.labels, heights(model, text), strict=True) if height >= 0)
+
+
+def is_danger(text: str) -> bool:
+    """Whether a part of it speaks like those who are in danger now, or see somebody who is."""
+    return Tier.IMMEDIATE in marks(text)
+
+
+def tier(text: str) -> Tier | None:
+    """The most urgent tier below a danger that it sounds like."""
+    found = marks(text)
+    return next((one for one in (Tier.HOURS_2, Tier.HOURS_24) if one in found), None)
+
+
+def flags(text: str) -> tuple[Flag, ...]:
+    """The flags that it sounds like."""
+    found = marks(text)
+    return tuple(flag for flag in Flag if flag in found)
+
+
+__all__ = ["CALL", "CODE", "flags", "is_danger", "marks", "tier"]
