@@ -134,7 +134,9 @@ class Acknowledged(TicketStep):
 class Linked(TicketStep):
     """Data of `linked`: earlier tickets that this one is probably about the same matter as. Each stays its own."""
 
-    related: tuple[Related, ...] = Field(description="Repeats of the citizen, or other citizens' tickets of one incident")
+    related: tuple[Related, ...] = Field(
+        description="Repeats of the citizen, or other citizens' tickets of one incident"
+    )
     asks: bool = Field(default=False, description="A person is asked whether it is a repeat, before a unit has it")
     at: AwareDatetime
 

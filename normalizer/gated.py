@@ -6,27 +6,24 @@ Pure. Finds what `re` finds with the same expression; may not change its meaning
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from operator import add
 from typing import Final
 
-_GAP: Final = re.compile(r"\.(?:\{(\d*),(\d+)\}|\*)")
-_LONGEST_PART: Final = 24  # characters that a part beside a gap may match
-_QUANTIFIER: Final = re.compile(r"[*+?]\??|\{\d*,?\d*\}\??")
-_OPTIONAL: Final = re.compile(r"[*?]|\{0?,")
-_GROUP: Final = "(?:"
+from normalizer.anatomy import beginning, literals, options, parts
 
+_LONGEST_PART: Final = 24  # characters that a part beside a gap may match
 
 Pairs = frozenset[str]
-"""Every character of a text, and every two that stand side by side."""
+"""Every two characters that stand side by side in a text."""
 
 
 @lru_cache(maxsize=4)
 def pairs(text: str) -> Pairs:
     """The pairs of a text. Cached: several books are read against the same text in turn."""
-    return frozenset((*map(add, text, text[1:]), *text))
+    return frozenset(map(add, text, text[1:]))
 
 
 class Gated:
@@ -36,15 +33,15 @@ class Gated:
         self.pattern: Final = pattern
 
     @cached_property
-    def _options(self) -> tuple[_Option, ...]:
+    def _options(self) -> _Options:
         """Made when first asked: a process that starts should not wait for some thousand expressions."""
-        return tuple(map(_Option, options(self.pattern)))
+        return _Options(map(_Option, options(self.pattern)))
 
     def search(self, text: str, held: Pairs) -> Span | None:
         """Where it is found first, if at all; `held`: the pairs of the text, or of a text that it is a part of."""
         first: Span | None = None
-        for option in self._options:
-            if option.may(held) and (hit := option.search(text)) and (first is None or hit.start < first.start):
+        for option in self._options.allowed(held):
+            if (hit := option.search(text)) and (first is None or hit.start < first.start):
                 first = hit
         return first
 
@@ -62,11 +59,16 @@ class _Option:
 
     def __init__(self, pattern: str) -> None:
         self._pattern: Final = pattern
-        self._parts: Final = _parts(pattern)
-        told = [_literals(part) for part in self._parts.texts]
+        self._parts: Final = parts(pattern)
+        told = [literals(part) for part in self._parts.texts]
         self._rare_is_last: Final = len(told) == 2 and _rank(told[1]) <= _rank(told[0])
         self._sides: Final = sorted(filter(None, told), key=_rank)
         self._keys: Final = tuple(frozenset(literal[:2] for literal in side) for side in self._sides)
+
+    @property
+    def rarest(self) -> frozenset[str]:
+        """The pairs of which one must be there, of the side that a text seldom holds; empty when none must."""
+        return self._keys[0] if self._keys else frozenset()
 
     def may(self, held: Pairs) -> bool:
         """Whether the pairs allow the option."""
@@ -78,12 +80,12 @@ class _Option:
 
     @cached_property
     def _whole(self) -> re.Pattern[str]:
-        return re.compile(self._pattern)
+        return _quick(self._pattern)
 
     @cached_property
     def _two(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
         first, last = self._parts.texts
-        return re.compile(first), re.compile(last)
+        return _quick(first), _quick(last)
 
     def search(self, text: str) -> Span | None:
         """Where the option is found first."""
@@ -109,6 +111,33 @@ class _Option:
         return None
 
 
+class _Options:
+    """The alternatives by the pair that their rarest side needs: most texts hold that of none."""
+
+    def __init__(self, every: Iterable[_Option]) -> None:
+        self._always: Final[list[_Option]] = []
+        self._by_pair: Final[dict[str, list[_Option]]] = {}
+        for option in every:
+            for pair in option.rarest:
+                self._by_pair.setdefault(pair, []).append(option)
+            if not option.rarest:
+                self._always.append(option)
+        self._pairs: Final = frozenset(self._by_pair)
+
+    def allowed(self, held: Pairs) -> list[_Option]:
+        """Those that the pairs allow; one may be there twice."""
+        told = self._pairs & held
+        if not told:
+            return self._always
+        return [*self._always, *(option for pair in told for option in self._by_pair[pair] if option.may(held))]
+
+
+def _quick(pattern: str) -> re.Pattern[str]:
+    """The expression behind a look at the next character, which is cheaper than a hundred alternatives."""
+    first = beginning(pattern)
+    return re.compile(f"(?={first})(?:{pattern})" if first else pattern)
+
+
 def _any(literals: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, sorted(literals))))
 
@@ -116,98 +145,3 @@ def _any(literals: Iterable[str]) -> re.Pattern[str]:
 def _rank(side: frozenset[str]) -> tuple[bool, int, int]:
     """Low where a text seldom holds one of the literals."""
     return (not side, -min(map(len, side), default=0), len(side))
-
-
-def options(pattern: str) -> list[str]:
-    """The alternatives of an expression, at its top level."""
-    cut, depth = [-1], 0
-    for at, char in _plain(pattern):
-        depth += (char == "(") - (char == ")")
-        if char == "|" and not depth:
-            cut.append(at)
-    return [pattern[start + 1 : end] for start, end in zip(cut, [*cut[1:], len(pattern)], strict=True)]
-
-
-def _plain(pattern: str) -> Iterator[tuple[int, str]]:
-    """The characters that are neither escaped nor in a class, with where they stand."""
-    at, in_class = 0, False
-    while at < len(pattern):
-        char = pattern[at]
-        if char == "\\":
-            at += 1
-        elif in_class:
-            in_class = char != "]"
-        elif char == "[":
-            in_class = True
-        else:
-            yield at, char
-        at += 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """An option without its gaps at the top level, and the gap between two parts, from how many to how many."""
-
-    texts: tuple[str, ...]
-    gap: tuple[int, int] | None
-
-
-def _parts(option: str) -> _Parts:
-    depth, start, gap = 0, 0, None
-    texts: list[str] = []
-    for at, char in _plain(option):
-        depth += (char == "(") - (char == ")")
-        if char == "." and not depth and at >= start and (found := _GAP.match(option, at)):
-            texts.append(option[start:at])
-            start = found.end()
-            gap = (int(found[1] or 0), int(found[2])) if found[2] else None
-    return _Parts((*texts, option[start:]), gap)
-
-
-def _literals(part: str) -> frozenset[str]:
-    """Strings of which every match of the part holds one; empty when that cannot be told."""
-    found: set[str] = set()
-    for option in options(part):
-        best = _literal(option)
-        if not best:
-            return frozenset()
-        found |= best
-    return frozenset(found)
-
-
-def _literal(option: str) -> frozenset[str]:
-    """The best that one option tells: its longest literal run, or the literals of a group that must be there."""
-    runs: list[frozenset[str]] = []
-    run, at = "", 0
-    while at < len(option):
-        atom, at = _atom(option, at)
-        quantifier = _QUANTIFIER.match(option, at)
-        at = quantifier.end() if quantifier else at
-        optional = quantifier is not None and _OPTIONAL.match(quantifier[0]) is not None
-        if len(atom) == 1 and atom not in ".^$" and not optional:
-            run += atom
-            if quantifier is None:
-                continue
-        runs.append(frozenset({run} if run else ()))
-        run = ""
-        if atom.startswith(_GROUP) and not optional:
-            runs.append(_literals(atom[len(_GROUP) : -1]))
-    runs.append(frozenset({run} if run else ()))
-    return max(runs, key=lambda told: (min(map(len, told), default=0), -len(told)))
-
-
-def _atom(option: str, at: int) -> tuple[str, int]:
-    """One character, escape, class or group, and where the next begins."""
-    char = option[at]
-    if char == "\\":
-        return option[at : at + 2], at + 2
-    if char == "[":
-        end = option.index("]", at + 2) + 1
-        return option[at:end], end
-    if char == "(":
-        depth = 0
-        for place, one in _plain(option[at:]):
-            depth += (one == "(") - (one == ")")
-            if not depth:
-                return option[at : at + place + 1], at + place + 1
-    return char, at + 1

@@ -291,9 +291,7 @@ def _dispatched(case: _Case, rule: Rule | None, reason: str, units: Sequence[str
     lead = _superior(units[0], case)
     if lead != units[0]:
         case.why.append(f"{units[0]} is accused or below the accused: {lead} leads")
-    informed = list(cc)
-    if region.units[lead].kind == "street" and (district := region.district_of(lead)) is not None:
-        informed.append(district.id)
+    informed = [*cc, *over(lead, region)]
     fair = [unit for unit in dict.fromkeys(units[1:]) if unit != lead and _is_fair(unit, case)]
     told = [unit for unit in dict.fromkeys(informed) if unit not in (lead, *fair) and _is_fair(unit, case)]
     return Decided(
@@ -310,6 +308,12 @@ def _dispatched(case: _Case, rule: Rule | None, reason: str, units: Sequence[str
 
 def _is_fair(unit: str, case: _Case) -> bool:
     return is_fair(unit, case.accused, case.region)
+
+
+def over(lead: str, region: Region) -> tuple[str, ...]:
+    """Who is informed because of who leads: a street's district (art. 12)."""
+    district = region.district_of(lead) if region.units[lead].kind == "street" else None
+    return (district.id,) if district is not None else ()
 
 
 def is_fair(unit: str, accused: Collection[str], region: Region) -> bool:

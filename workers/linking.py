@@ -16,7 +16,7 @@ from normalizer import events
 from normalizer.matter import keys as of
 from normalizer.matter.likeness import QUOTED, quoted, score, shipped
 from normalizer.matter.reading import Matter, of_ticket
-from normalizer.ticket import Flag, Related, Relation, Ticket
+from normalizer.ticket import Flag, Place, Related, Relation, Ticket
 from workers.destinations.contract import TryLater
 from workers.errands import Ended, Errand
 from workers.store import Record, Step
@@ -34,6 +34,10 @@ DONE: Final = "linking"
 """The field that says it was looked for: how it ended."""
 ASK: Final = "perhaps_repeat"
 """The field with the score of a repeat that a person is asked about."""
+TRUSTED: Final = 0.5
+"""A place of less confidence rules nothing out."""
+OUTAGE: Final = timedelta(days=3)
+"""From so long after one outage on, another is another."""
 NO_MATTER: Final = frozenset({Flag.AUTOMATED, Flag.NO_REQUEST})
 
 
@@ -128,11 +132,12 @@ class Link:
 def likeness(ticket: Ticket, matter: Matter, other: Ticket) -> float:
     """How sure it is that both are about one matter."""
     its = of_ticket(other)
-    if _elsewhere(ticket, other):
+    if quoted(matter, ticket.number, its, other.number):
+        return QUOTED
+    if _elsewhere(ticket, other) or _another_time(ticket, matter, other, its):
         return 0.0
     days = abs((ticket.received_at - other.received_at).total_seconds()) / 86400
-    sure = score(matter, its, days=days, same_citizen=_same_citizen(ticket, other))
-    return max(sure, QUOTED) if quoted(matter, ticket.number, its, other.number) else sure
+    return score(matter, its, days=days, same_citizen=_same_citizen(ticket, other))
 
 
 def _same_citizen(one: Ticket, other: Ticket) -> bool:
@@ -141,10 +146,22 @@ def _same_citizen(one: Ticket, other: Ticket) -> bool:
 
 def _elsewhere(one: Ticket, other: Ticket) -> bool:
     """Both say where, and it is not the same city or district."""
-    if one.place is None or other.place is None:
+    if one.place is None or other.place is None or min(map(_trusted, (one.place, other.place))) < TRUSTED:
         return False
     pairs = ((one.place.city, other.place.city), (one.place.district, other.place.district))
     return any(mine and yours and mine != yours for mine, yours in pairs)
+
+
+def _trusted(place: Place) -> float:
+    return 1.0 if place.confidence is None else place.confidence
+
+
+def _another_time(one: Ticket, matter: Matter, other: Ticket, its: Matter) -> bool:
+    """Both tell of an outage and when it was, and days lie between: what was cut off and restored is cut off again."""
+    if not (matter.numbers.outage and its.numbers.outage and one.occurred_at and other.occurred_at):
+        return False
+    first, second = sorted((one.occurred_at, other.occurred_at), key=lambda span: span.start)
+    return second.start - (first.end or first.start) > OUTAGE
 
 
 def _related(ticket: Ticket, other: Ticket, sure: float) -> Related:

@@ -6,13 +6,13 @@ May not score: it knows rare keys in common, nothing more. Bounded in time, in n
 from __future__ import annotations
 
 import base64
-from collections import defaultdict
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from redis.asyncio import Redis
 
 from normalizer.matter import keys as of
@@ -29,9 +29,11 @@ ENTRIES: Final = 256
 DAY: Final = 86400
 WIDTH: Final = 17
 """Bytes of a ticket id."""
-SURE: Final = 60.0
-"""What the same citizen, or a ticket number in common, counts beside the weights of runs (at most 15)."""
+POSITION: Final = 32
+"""Bits of a position."""
+_NONE: Final = np.zeros(0, np.int64)
 _ENTRY: Final = np.dtype([("rest", ">u2"), ("position", ">u4")])
+WIDE: Final = _ENTRY.itemsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,39 @@ class Place:
         """As the script writes it."""
         generation, _, position = text.partition(":")
         return cls(int(generation), int(position))
+
+    @classmethod
+    def packed(cls, number: int) -> Place:
+        """Generation and position in one number; the later, the greater."""
+        return cls(number >> POSITION, number & ((1 << POSITION) - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Earlier places, once each: what the words weigh that they share, and whether the citizen or a ticket number is
+    the same."""
+
+    places: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    sure: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, places: NDArray[np.int64], weights: NDArray[np.float64]) -> Found:
+        """From places, as often as they were found, with the weight of what they share; no weight is sure."""
+        each, at = np.unique(places, return_inverse=True)
+        unweighed = np.isnan(weights)
+        sure = np.zeros(len(each), bool)
+        sure[at[unweighed]] = True
+        return cls(each, np.bincount(at, np.where(unweighed, 0.0, weights), len(each)).astype(np.float64), sure)
+
+    def likeliest(self, count: int) -> list[Place]:
+        """Half of them, if there are so many, by citizen and number; the rest by words, so that who writes every day is
+        found beside the neighbours who wrote about the same. Of equal ones the newest."""
+        order = np.lexsort((self.places, self.weights))[::-1]
+        own, others = order[self.sure[order]], order[~self.sure[order]]
+        own = own[: max(count // 2, count - len(others))]
+        chosen = np.concatenate((own, others[: count - len(own)]))
+        return [Place.packed(one) for one in self.places[chosen].tolist()]
 
 
 class Matters:
@@ -70,8 +105,7 @@ class Matters:
         if found is None:
             return []
         own, generations = found
-        asked = {**dict(runs), **dict.fromkeys(sure, SURE)}
-        return await self._tickets(await self._common(asked, own, generations), count)
+        return await self._tickets(await self._common(dict(runs), sure, own, generations), count)
 
     async def join(self, ticket_id: str, under: Sequence[int], now: datetime) -> tuple[Place, list[int]] | None:
         """Where the ticket stands now, or stood before, and the generations there are; None: there is no such ticket.
@@ -79,6 +113,13 @@ class Matters:
         Raises:
             redis.RedisError: Redis is away.
         """
+        answer = await cast(
+            Awaitable[Any], self._add(keys=[keys.LINKING_GENERATIONS], args=self.arguments(ticket_id, under, now))
+        )
+        return None if answer is None else (Place.of(answer[0].decode()), [int(one) for one in answer[1]])
+
+    def arguments(self, ticket_id: str, under: Sequence[int], now: datetime) -> list[str | bytes | int | float]:
+        """What `index.lua` is told."""
         config = self.config
         grows = config.days * DAY / GENERATIONS
         arguments: list[str | bytes | int | float] = [
@@ -87,30 +128,32 @@ class Matters:
         ]  # fmt: skip
         for key in under:
             arguments += [_bucket(key), _rest(key).to_bytes(2)]
-        answer = await cast(Awaitable[Any], self._add(keys=[keys.LINKING_GENERATIONS], args=arguments))
-        return None if answer is None else (Place.of(answer[0].decode()), [int(one) for one in answer[1]])
+        return arguments
 
-    async def _common(self, asked: dict[int, float], own: Place, generations: Sequence[int]) -> Mapping[Place, float]:
-        """Earlier tickets with the weight of the keys they share with this one."""
+    async def _common(
+        self, runs: Mapping[int, float], sure: Sequence[int], own: Place, generations: Sequence[int]
+    ) -> Found:
+        """Earlier tickets with what they share with this one."""
+        asked = [*runs, *sure]
         fields = [_bucket(key) for key in asked]
         generations = [one for one in generations if one <= own.generation]
         async with self._client.pipeline(transaction=False) as pipe:
             for one in generations:
                 pipe.hmget(keys.linking_buckets(one), fields)
             answers = await pipe.execute()
-        found: dict[Place, float] = defaultdict(float)
+        rests = np.array([_rest(key) for key in asked], np.uint16)
+        worth = np.array([*runs.values(), *(np.nan for _ in sure)], np.float64)
+        places, weights = [_NONE], [np.zeros(0)]
         for generation, buckets in zip(generations, answers, strict=True):
-            for (key, weight), bucket in zip(asked.items(), buckets, strict=True):
-                if bucket is None:
-                    continue
-                entries = np.frombuffer(bucket, _ENTRY)
-                for position in set(entries["position"][entries["rest"] == _rest(key)].tolist()):
-                    if generation < own.generation or position < own.position:
-                        found[Place(generation, position)] += weight
-        return found
+            before = own.position if generation == own.generation else 1 << POSITION
+            entries, which = _entries(buckets)
+            fits = (entries["rest"] == rests[which]) & (entries["position"] < before)
+            places.append(entries["position"][fits].astype(np.int64) + (generation << POSITION))
+            weights.append(worth[which[fits]])
+        return Found.of(np.concatenate(places), np.concatenate(weights))
 
-    async def _tickets(self, found: Mapping[Place, float], count: int) -> list[str]:
-        likely = sorted(found, key=lambda at: (-found[at], -at.generation, -at.position))[:count]
+    async def _tickets(self, found: Found, count: int) -> list[str]:
+        likely = found.likeliest(count)
         if not likely:
             return []
         async with self._client.pipeline(transaction=False) as pipe:
@@ -119,6 +162,12 @@ class Matters:
                 pipe.getrange(keys.linking_tickets(at.generation), first, first + WIDTH - 1)
             answers = await pipe.execute()
         return [_unpacked(one) for one in answers if len(one) == WIDTH]
+
+
+def _entries(buckets: Sequence[bytes | None]) -> tuple[NDArray[np.void], NDArray[np.intp]]:
+    """What is in all of them, and which each was in."""
+    held = [bucket or b"" for bucket in buckets]
+    return np.frombuffer(b"".join(held), _ENTRY), np.repeat(np.arange(len(held)), [len(one) // WIDE for one in held])
 
 
 def _bucket(key: int) -> bytes:

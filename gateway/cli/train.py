@@ -22,6 +22,10 @@ Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="The fo
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the model is written")]
 Text = Annotated[list[str], typer.Option("--text", metavar="FIELD", help="Field of the words; several are joined")]
 Label = Annotated[str, typer.Option("--label", metavar="FIELD", help="Field of the right answer")]
+Levels = Annotated[
+    list[str],
+    typer.Option("--label", metavar="FIELD", help="Field of the right answer; several are levels, the widest first"),
+]
 
 
 @group.command()
@@ -30,13 +34,17 @@ def category(
     file: Shared = None,
     data: Data = None,
     text: Text = ["title", "text"],  # noqa: B006 — typer copies it
-    label: Label = "category.code",
+    label: Levels = ["category.code"],  # noqa: B006
+    goal: Annotated[
+        float, typer.Option("--goal", min=0.5, max=0.999, help="The share of its answers that must be right")
+    ] = 0.97,
 ) -> None:
     """What a matter is about, in the words of the file."""
     recipes = _recipes()
     with _explained():
         examples = recipes.petitions(_one(file, data)) if file is None else _examples(file, text, label)
-        _write(recipes.category(examples, {"data": _named(file, recipes.SEGMENTED)}), out / "category.model")
+        about = {"data": _named(file, recipes.SEGMENTED)}
+        _write(recipes.category(examples, about, goal), out / "category.model")
 
 
 @group.command()
@@ -56,7 +64,7 @@ def kind(
             folder = _one(file, data)
             own, notes = recipes.appeals(folder), recipes.notes(folder)
         else:
-            own, notes = _examples(file, text, label), []
+            own, notes = _examples(file, text, [label]), []
             if strange := sorted({one.label for one in own} - {one.value for one in Kind}):
                 raise fail(f"{file.name}: {len(strange)} answers that are no kind of ticket", EX_NOINPUT)
         about = {"data": _named(file, f"{recipes.APPEALS}, {recipes.CALLS}")}
@@ -92,10 +100,10 @@ def _recipes() -> Any:
     return recipes
 
 
-def _examples(file: Path, text: list[str], label: str) -> list[Any]:
+def _examples(file: Path, text: list[str], label: list[str]) -> list[Any]:
     from gateway.training.examples import read
 
-    return read(file, text=tuple(text), label=label)
+    return read(file, text=tuple(text), label=tuple(label))
 
 
 def _one(file: Path | None, data: Path | None) -> Path:
@@ -128,9 +136,11 @@ def _explained() -> Any:
 def _write(model: Linear, path: Path) -> None:
     from normalizer.models.model_file import dump
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = dump(model)
-    path.write_bytes(content)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".part")
+    beside.write_bytes(content)
+    beside.replace(path)  # never in place: a running server has the old one mapped, and reads on in it
     about = model.about
     typer.echo(
         f"{path}: {len(content)} bytes, {len(model.labels)} answers from {about['examples']} examples; on unseen ones "

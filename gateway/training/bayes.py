@@ -1,5 +1,5 @@
-"""Naive Bayes as weights, to be mixed with those of a support vector machine: it learns little by heart, and so is right
-on texts that are unlike those of the past. May not see a test row.
+"""Naive Bayes as weights, to be mixed with those of a support vector machine: it learns little by heart, and so is
+right on texts that are unlike those of the past. May not see a test row.
 """
 
 from __future__ import annotations

@@ -80,8 +80,8 @@ def _lines(name: str, file: TextIO) -> Iterator[str]:
 
 def read(path: Path, *, text: tuple[str, ...], label: str | tuple[str, ...], order: str | None = None) -> list[Example]:
     """Examples from named fields; dots lead into objects (`category.path.0`). Several `label` are the levels of an
-    answer, the widest first; it ends where one is empty. Rows without a text or label are left out; with `order`, sorted
-    by it, numbers as numbers."""
+    answer, the widest first; it ends where one is empty. Rows without a text or label are left out; with `order`,
+    sorted by it, numbers as numbers."""
     levels = (label,) if isinstance(label, str) else label
     found = []
     for row in rows(path):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gateway.training.bayes import mixed
 from gateway.training.examples import BadExamples, Example
 from gateway.training.leaning import leaning
-from gateway.training.levels import sureties
+from gateway.training.levels import sureties, threshold
 from normalizer.models.linear import Linear
 from normalizer.models.ngrams import hashes
 from normalizer.simplified import simplified
@@ -25,17 +25,17 @@ Weights = NDArray[np.float64]
 SEED: Final = 20_261_123
 _LONGEST_STEPS: Final = 20_000
 _TEMPERATURES: Final = np.geomspace(0.25, 32, 141)
-_FEWEST: Final = 40  # answers on which a threshold may rest
 _PARTS: Final = 5  # of the unseen answers, to see how good a confidence is on answers it was not made of
 _TRUST: Final = 0.5  # C of the confidences: few answers say little about a class
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """`bits`: of a hash that choose its slot. `seldom`: n-grams in fewer texts are left out. `cost`: C of the support
-    vector machine. `bayes`: how much naive Bayes, which learns less from few texts by heart, says beside it. `unread`:
-    characters that are not looked at. `lately`: how much answers that have become frequent are preferred. `goal`: the share that must be right above the threshold, on the unseen part of the training data;
-    above the promised 0.95, because it is chosen there."""
+    """`bits`: of a hash that choose its slot; the fewer slots, the more n-grams that nobody saw pass for one that was
+    seen. `seldom`: n-grams in fewer texts are left out. `cost`: C of the support vector machine. `bayes`: how much
+    naive Bayes, which learns less by heart, says beside it. `unread`: characters that are not looked at. `lately`: how
+    much answers that have become frequent are preferred. `goal`: the share that must be right above the threshold, on
+    the unseen part of the training data; above the promised 0.95, because it is chosen there."""
 
     bits: int = 20
     seldom: int = 1
@@ -73,6 +73,8 @@ def train(
 
 def fit(examples: Sequence[Example], recipe: Recipe, weights: Weights | None = None) -> Linear:
     """A model that is not calibrated."""
+    if len({example.label for example in examples}) < 2:
+        raise BadExamples("fewer than two different answers: there is nothing to learn")
     empty = blank([example.text for example in examples], recipe)
     return _machine(empty, examples, np.ones(len(examples)) if weights is None else weights, recipe)
 
@@ -131,8 +133,6 @@ def _machine(empty: Linear, examples: Sequence[Example], weights: Weights, recip
     from sklearn.svm import LinearSVC
 
     labels = sorted({example.label for example in examples})
-    if len(labels) < 2:
-        raise BadExamples("fewer than two different answers: there is nothing to learn")
     matrix = matrix_of(empty, [example.text for example in examples])
     machine = LinearSVC(C=recipe.cost, class_weight="balanced", random_state=SEED, max_iter=_LONGEST_STEPS)
     answers = [labels.index(example.label) for example in examples]
@@ -140,6 +140,7 @@ def _machine(empty: Linear, examples: Sequence[Example], weights: Weights, recip
     found, bias = machine.coef_, machine.intercept_
     if len(labels) == 2:
         found, bias = np.vstack((-found, found)), np.concatenate((-bias, bias))
+    bias = bias + recipe.lately * leaning(examples, labels)
     return weighted(empty, labels, mixed(found, matrix, answers, recipe.bayes), bias)
 
 
@@ -182,7 +183,7 @@ def _unseen(examples: Sequence[Example], fold: Fold, recipe: Recipe, weights: We
 
 def calibrate(answers: Sequence[Answer], labels: Sequence[str], goal: float) -> Calibration:
     """The temperature makes the right answers likeliest; the confidence is a logistic regression on lead, height and
-    class; the threshold lets through as many as it can, of every level, so that `goal` of them are right, by confidences
+    class; the threshold lets through as many as it can so that `goal` of them are right, by confidences
     that did not see them. Where that is never so, it is 1: nothing is concluded."""
     from sklearn.linear_model import LogisticRegression
 
@@ -205,24 +206,12 @@ def calibrate(answers: Sequence[Answer], labels: Sequence[str], goal: float) -> 
     judge = LogisticRegression(C=_TRUST, max_iter=_LONGEST_STEPS).fit(facts, hit)
     lead, height, *trust = judge.coef_[0].tolist()
     told = [
-        one
+        [*sureties(answer.scores, float(first), temperature, answer.right)]
         for answer, first in zip(answers, sure, strict=True)
-        for one in sureties(answer.scores, float(first), temperature, answer.right)
     ]
-    threshold, answered, right = _cut(np.array([one for one, _ in told]), np.array([true for _, true in told]), goal)
+    cut, answered, right = threshold(told, goal)
     trusted = np.array(trust, dtype=np.float32) + np.float32(judge.intercept_[0])
-    return Calibration(temperature, lead, height, trusted, threshold, answered, right)
-
-
-def _cut(sure: NDArray[np.float64], hit: NDArray[np.bool_], goal: float) -> tuple[float, float, float]:
-    """The threshold, the part above it, the share of that part that is right."""
-    order = np.argsort(-sure, kind="stable")
-    shares = np.cumsum(hit[order]) / np.arange(1, len(order) + 1)
-    good = np.flatnonzero(shares >= goal)
-    if not len(good) or good[-1] + 1 < _FEWEST:
-        return 1.0, 0.0, 0.0
-    last = int(good[-1])
-    return float(sure[order][last]), (last + 1) / len(order), float(shares[last])
+    return Calibration(temperature, lead, height, trusted, cut, answered, right)
 
 
 def _surprise(answers: Sequence[Answer], temperature: float) -> float:

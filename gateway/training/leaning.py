@@ -1,4 +1,7 @@
-"""How much more frequent each answer has become: a bias for what is given to whom nowadays. May not look into a text."""
+"""How much more frequent each answer has become: a bias for what is given to whom nowadays.
+
+May not look into a text.
+"""
 
 from __future__ import annotations
 

@@ -19,9 +19,9 @@ from normalizer.ticket import Kind
 
 _UNREAD: Final = "的了们和没就都也还么但而如他与并将被什且让是我，。！？；：、,.!?;:（）()“”\"'《》【】[]-—…·～~*"
 """Words and signs that the petitions to learn from have lost; what people write has them."""
-CATEGORY: Final = Recipe(bits=19, seldom=2, cost=2.0, bayes=0.6, unread=_UNREAD)
-KIND: Final = Recipe(bits=18, seldom=2, goal=0.95)
-UNITS: Final = Recipe(bits=20, seldom=2, lately=0.07, goal=0.975)
+CATEGORY: Final = Recipe(bits=20, seldom=8, cost=2.0, bayes=0.8, unread=_UNREAD)
+KIND: Final = Recipe(bits=18, seldom=2, goal=0.98)
+UNITS: Final = Recipe(bits=20, seldom=2, lately=0.07, goal=0.98)
 
 SEGMENTED: Final = "petitions_labelled_segmented.jsonl"
 APPEALS: Final = "fuzhou12345.jsonl"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from normalizer.models.ngrams import WIDTH, hashes
 
+_FAMILIAR: Final = 0.3  # known part of a text below which nothing is guessed; of the texts of a line it is above 0.5
 _SURE: Final = 30.0  # a logit beyond which nothing changes
 
 
@@ -47,8 +48,9 @@ class Linear:
     about: Mapping[str, Any]
 
     def guesses(self, text: str, most: int = 3) -> tuple[Guess, ...]:
-        """The likeliest classes, the likeliest first; empty when no n-gram of the text is known."""
-        scores = self.scores(text)
+        """The likeliest classes, the likeliest first; empty when hardly an n-gram of the text is known: the few that
+        are would speak for all of it."""
+        scores = self.scores(text) if self.known(text) >= _FAMILIAR else None
         if scores is None:
             return ()
         found = scores.tolist()
@@ -73,6 +75,12 @@ class Linear:
         summed = weighed @ self.weights.take(rows, axis=0).astype(np.float32)
         found: NDArray[np.float32] = summed * self.scale + self.bias
         return found
+
+    def known(self, text: str) -> float:
+        """The part of the text's n-grams that training saw, about: some hashes share a slot."""
+        found = hashes(text, self.unread)
+        bits = len(self.slots).bit_length() - 1
+        return float((self.slots.take(found >> np.uint32(WIDTH - bits)) >= 0).mean()) if len(found) else 0.0
 
     def vector(self, text: str) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """The known n-grams' rows and their weights in the text, of length 1."""

@@ -6,7 +6,7 @@ May not change without a new `FORMAT` in model_file: a model knows its n-grams b
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +33,10 @@ def hashes(text: str, unread: str = "") -> Hashes:
     return _hashed(characters(text, unread))
 
 
-def by_length(values: NDArray[Any]) -> list[NDArray[Any]]:
-    """What belongs to the hashes of a text (an item each), cut into that of the n-grams of 1, of 2 … characters: each
-    part begins at the first character, and is one shorter than the one before."""
-    size = len(values) if len(values) < ORDER else (len(values) + ORDER) // ORDER
-    cuts = np.cumsum([size - less for less in range(min(ORDER, size))])
-    return np.split(values, cuts[:-1]) if size else []
+def lengths(many: int) -> list[int]:
+    """Of so many hashes of one text, how many are of n-grams of 1, of 2 … characters; they stand in that order."""
+    size = many if many < ORDER else (many + ORDER) // ORDER
+    return [size - less for less in range(min(ORDER, size))]
 
 
 def characters(text: str, unread: str = "") -> Hashes:

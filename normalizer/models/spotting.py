@@ -5,18 +5,21 @@ What one clause tells must not be lost in a page. May not decide what a height i
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from normalizer.models.linear import Linear
-from normalizer.models.ngrams import WIDTH, by_length, hashes
+from normalizer.models.ngrams import WIDTH, hashes, lengths
 
 WINDOW: Final = 96
 """Characters of a window: what is said of one thing, with when it was and whether it still is."""
 STEP: Final = 24
 """Characters from one window to the next."""
+
+_BLOCKS: Final = WINDOW // STEP
 
 Rows = NDArray[np.float32]
 
@@ -30,10 +33,7 @@ def heights(model: Linear, text: str) -> Rows:
     if not len(rows):
         return np.full(len(model.labels), -np.inf, dtype=np.float32)
     idf = np.where(rows >= 0, model.idf.take(rows), np.float32(0))
-    said = np.empty((len(rows), len(model.labels) + 1), dtype=np.float32)
-    np.multiply(model.weights.take(rows, axis=0), idf[:, None], out=said[:, :-1])
-    np.multiply(idf, idf, out=said[:, -1])
-    windows = _windows(said)
+    windows = _windows(np.column_stack((model.weights.take(rows, axis=0) * idf[:, None], idf * idf)))
     windows = windows[windows[:, -1] > 0]
     if not len(windows):
         return np.full(len(model.labels), -np.inf, dtype=np.float32)
@@ -43,12 +43,20 @@ def heights(model: Linear, text: str) -> Rows:
 
 def _windows(values: Rows) -> Rows:
     """The sums of all n-grams that begin in each window, a row a window."""
-    parts = by_length(values)
-    size = len(parts[0])
-    summed = np.zeros((size + 1, values.shape[1]), dtype=np.float32)
-    for part in parts:
-        summed[1 : len(part) + 1] += part
-    np.cumsum(summed, axis=0, out=summed)
-    begins = np.arange(0, max(1, size - WINDOW + STEP), STEP)
-    whole: Rows = summed[np.minimum(begins + WINDOW, size)] - summed[begins]
+    sizes, columns = lengths(len(values)), values.shape[1]
+    many = -(-sizes[0] // STEP)
+    padded = np.zeros((len(sizes), many * STEP, columns), dtype=np.float32)
+    start = 0
+    for part, size in zip(padded, sizes, strict=True):
+        part[:size] = values[start : start + size]
+        start += size
+    blocks = (padded.reshape(-1, STEP * columns) @ _adding(columns)).reshape(len(sizes), many, columns).sum(axis=0)
+    windows = max(1, many - _BLOCKS + 1)
+    whole: Rows = np.add.reduce([blocks[at : at + windows] for at in range(min(_BLOCKS, many))])
     return whole
+
+
+@lru_cache(maxsize=4)
+def _adding(columns: int) -> Rows:
+    """A matrix that adds the rows of a block: one product is many times faster than a sum over an axis."""
+    return np.tile(np.eye(columns, dtype=np.float32), (STEP, 1))

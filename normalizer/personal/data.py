@@ -20,7 +20,7 @@ Kind = Literal["resident_id", "permit", "bank_card", "phone", "email"]
 _SOME_DIGITS: Final = re.compile(r"\d[\d \x1f()（）.·\-－–—]{4,}\d|[A-Z]\d{6}")
 _MANY_DIGITS: Final = re.compile(r"\d(?:[\s\x1f\-]{0,2}\d){12}")
 _EMAIL: Final = re.compile(
-    r"(?<![A-Za-z0-9._%+\-])[A-Za-z0-9][A-Za-z0-9._%+\-]{0,63}"
+    r"(?<![A-Za-z0-9._%+\-])[A-Za-z0-9][A-Za-z0-9._%+'\-]{0,63}"
     r"(?:[@＠](?:[A-Za-z0-9\-]{1,63}[.．]){1,4}[A-Za-z]{2,24}|艾特(?:[A-Za-z0-9\-]{1,63}(?:[.．]|点)){1,3}[A-Za-z]{2,24})"
     r"(?![A-Za-z0-9\-])"
 )
@@ -66,7 +66,7 @@ def mask(text: str, kinds: Collection[Kind]) -> tuple[str, dict[Kind, int]]:
 
 def _candidates(text: str, kinds: Collection[Kind]) -> Iterator[Datum]:
     """Of these kinds, and of those that go before them where they overlap."""
-    if "email" in kinds and ("@" in text or "＠" in text or "艾特" in text):
+    if ("@" in text or "＠" in text or "艾特" in text):
         yield from (Datum("email", match.start(), match.end(), _address(match[0])) for match in _EMAIL.finditer(text))
     view = digits_view(text)
     if not _SOME_DIGITS.search(view):
@@ -110,11 +110,12 @@ def _hide_email(written: str, one: Datum) -> str:
     return "***@" + (one.value or written).rpartition("@")[2]
 
 
+# In the order in which they go before each other: the digits of a mail address are no number.
 _MASKS: Final[dict[Kind, Callable[[str, Datum], str]]] = {
+    "email": _hide_email,
     "resident_id": _hide_resident_id,
     "permit": _hide_permit,
     "bank_card": _hide_card,
     "phone": _hide_phone,
-    "email": _hide_email,
 }
 _RANK: Final[dict[Kind, int]] = {kind: rank for rank, kind in enumerate(_MASKS)}

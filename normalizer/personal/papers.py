@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
-from stdnum import luhn
+from stdnum import luhn, numdb
 from stdnum.cn import ric
 
 from normalizer.personal.words import WORDS, before, either, one_of
@@ -33,12 +33,15 @@ _PARTS: Final = (
     "[0-9Xx](?![0-9])",
 )
 _RESIDENT: Final = re.compile(_GAP.join(_PARTS))
-# GB 11643-1989: the year has two digits, and there is no check character. Only where the words say what it is.
+# GB 11643-1989: the year has two digits, and there is no check character: the words say what it is, or its place exists.
 _OLD: Final = re.compile(
     r"(?<![0-9])(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5])\d{4}\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}"
     r"(?![0-9])"
 )
 _SAYS_RESIDENT: Final = one_of(_LABELS["resident_id"])
+_SAYS_THING: Final = one_of(_LABELS["thing"])
+# GB/T 2260: the provinces; with a 9 before, foreigners' cards of permanent residence.
+_PROVINCE: Final = re.compile(r"9?(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3])")
 _PERMIT: Final = re.compile(
     rf"(?:{either(_LABELS['permit'])})(?:号码?|號碼?|编号|no\.?|number|是|为|[：:\s])*(?P<number>[A-Z]{{0,2}}\d{{7,10}})(?!\d)",
     re.IGNORECASE,
@@ -57,7 +60,9 @@ _LABELLED_CARD: Final = re.compile(r"(?:62|60|69|81|84|94|95)\d{14,17}|2[2-7]\d{
 
 
 def is_resident_id(number: str) -> bool:
-    """Check digit and calendar date. The place is not looked up: a county renamed since must not leak."""
+    """Province, check digit and calendar date. The county is not looked up: one renamed since must not leak."""
+    if not _PROVINCE.match(number):
+        return False
     try:
         date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
     except ValueError:
@@ -72,8 +77,17 @@ def find_resident_ids(view: str) -> Iterator[tuple[int, int, str]]:
         if is_resident_id(number):
             yield match.start(), match.end(), number
     for match in _OLD.finditer(view):
-        if _SAYS_RESIDENT.search(before(view, match.start(), _REACH)) and _is_day(match[0][6:12]):
+        if _is_day(match[0][6:12]) and _is_old(match[0][:6], before(view, match.start(), _REACH)):
             yield match.start(), match.end(), match[0]
+
+
+def _is_old(place: str, said: str) -> bool:
+    """Whether words say so; or the county is one that was once numbered, and nothing says what else it is."""
+    if _SAYS_RESIDENT.search(said):
+        return True
+    if _SAYS_THING.search(said) or _SAYS_NO_CARD.search(said):
+        return False
+    return any("county" in told for _, told in numdb.get("cn/loc").info(place)[1:])
 
 
 def find_permits(view: str) -> Iterator[tuple[int, int, str]]:

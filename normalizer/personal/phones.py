@@ -17,11 +17,13 @@ from normalizer.personal.words import WORDS, before, either, last, one_of
 
 _LONGEST_PHONE = 40  # characters; longer is not a phone number, and not worth parsing
 _REACH: Final = 14  # characters before a number that may name what it is
+_BEHIND: Final = 6  # and behind it
 
 _LABELS: Final = WORDS["labels"]
 _PHONE: Final = one_of(_LABELS["phone"])
 _THING: Final = one_of(_LABELS["thing"])
 _LABEL: Final = re.compile(rf"(?:{either(_LABELS['phone'])})(?:号码?|是|为|[：:\s])*[（(]?$", re.IGNORECASE)
+_ABROAD: Final = one_of(_LABELS["abroad"])
 _COMMA: Final = re.compile(r"[，,、]")
 _UNIT: Final = re.compile(rf"\s?(?:{either(_LABELS['unit'])})")
 _CODE: Final = re.compile(r"[A-Za-z]$")
@@ -33,14 +35,14 @@ _HOME: Final = rf"(?:[(（]?(?:[+＋]|00)?86[)）]?{_P}?)"
 _MOBILE: Final = (
     rf"1[3-9](?:\d{{9}}|\d(?:{_P}{{1,3}}\d{{4}}{_P}{{1,3}}\d{{4}}|{_P}{{1,3}}\d{{8}}|{_P}\d{{3}}{_P}\d{{5}})"
     rf"|\d{{2}}{_P}\d{{3}}{_P}\d{{4}}|\d{{2}}{_P}\d{{4}}{_P}\d{{3}}|\d{{5}}{_P}\d{{4}})"
-    r"|1\x1f?[3-9](?:\x1f?\d){9}"
+    rf"|1\x1f?[3-9](?:\x1f?\d){{9}}|[(（]1[3-9]\d[)）]{_P}?\d{{4}}{_P}?\d{{4}}"
 )
-_LOCAL: Final = rf"[2-9]\d{{2,3}}{_P}?\d{{4}}"
+_LOCAL: Final = rf"(?:[2-9]\d{{2,3}}{_P}?\d{{4}}|[2-9]\d{{3}}{_P}\d{{3}})"
 _AREA: Final = r"(?:10|2\d|[3-9]\d{2})"
 _PATTERN: Final = re.compile(
     rf"(?<!\d)(?<!\d[.\-])(?:"
     rf"(?P<mobile>{_HOME}?(?:{_MOBILE}))"
-    rf"|(?P<landline>(?:{_HOME}{_P}?[(（]?0?|[(（]?0){_AREA}{_P}?[)）]?{_P}{{0,3}}{_LOCAL}{_EXT}?"
+    rf"|(?P<landline>(?:{_HOME}{_P}?(?:[(（]0[)）]{_P}?|[(（]?0?)|[(（]?0){_AREA}{_P}?[)）]?{_P}{{0,3}}{_LOCAL}{_EXT}?"
     rf"|0(?:\x1f?\d){{9,11}}{_EXT}?)"
     rf"|(?P<service>[48]00(?:{_P}?\d{{3}}{_P}?\d{{4}}|{_P}\d{{4}}{_P}\d{{3}}|\d{_P}\d{{3}}{_P}\d{{3}}){_EXT}?)"
     rf"|(?P<foreign>(?:[(（]?[+＋]|00)[1-9](?:[ \-()（）]{{0,2}}\d){{7,13}})"
@@ -126,7 +128,8 @@ def _read(view: str, match: re.Match[str], *, listed: bool) -> Phone | None:
     labelled = listed or bool(_LABEL.search(said))
     if not labelled and _is_other(view, match, said):
         return None
-    dialled, whole = _dialled(shape, match[0], labelled)
+    named = labelled or (shape == "near" and bool(_ABROAD.search(said + view[match.end() : match.end() + _BEHIND])))
+    dialled, whole = _dialled(shape, match[0], named)
     return Phone(match.start(), match.end(), shape, dialled) if whole else None
 
 

@@ -6,9 +6,9 @@ import re
 import tomllib
 from collections.abc import Iterable
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
-WORDS: Final[dict[str, dict[str, list[str]]]] = tomllib.loads(
+WORDS: Final[dict[str, dict[str, Any]]] = tomllib.loads(
     files("normalizer").joinpath("data/contact.toml").read_text("utf-8")
 )
 _CLAUSE: Final = re.compile(r"[。！？!?；;\n]")

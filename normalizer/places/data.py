@@ -22,7 +22,9 @@ class Words:
     short_follows: re.Pattern[str]
     area_follows: re.Pattern[str]
     address_follows: re.Pattern[str]
+    near_follows: re.Pattern[str]
     stretched: frozenset[str]
+    landmark_ends: tuple[str, ...]
     long_is_other: re.Pattern[str]
     general: frozenset[str]
     full_is_other: dict[str, tuple[str, ...]]
@@ -32,6 +34,7 @@ class Words:
     authority_after: re.Pattern[str]
     answered: re.Pattern[str]
     origin: re.Pattern[str]
+    called: re.Pattern[str]
     origin_after: re.Pattern[str]
     direction: tuple[str, ...]
 
@@ -46,11 +49,16 @@ def _load(data: dict[str, Any]) -> Words:
         area_follows=re.compile(rf"[^\w]|(?:{either(short['areas'])})|$"),
         # A name of its own: with less before it the road or river is named after the place.
         address_follows=re.compile(
-            rf"(?!{either(short['no_address'])})[^\W\d{''.join(short['no_name_begins'].split())}]\w{{1,3}}?"
+            rf"(?!{either(short['no_address'])})[^\W\d{''.join(short['no_name_begins'].split())}](?:(?!{either(short['address_ends'])})\w){{1,3}}"
             rf"(?:{either(short['address_ends'])})"
         ),
+        near_follows=re.compile(
+            rf"(?!\w{{0,4}}?(?:{either(long['proper'] + ' ' + short['no_address'] + ' ' + short['address_ends'])}))"
+            rf"[^\W的在]{{1,4}}?(?:{either(short['near'])})"
+        ),
         stretched=frozenset(short["stretched"].split()),
-        long_is_other=re.compile(rf"\w{{0,{long['reach']}}}?(?:{either(long['proper'])})"),
+        landmark_ends=tuple(short["landmark_ends"].split()),
+        long_is_other=re.compile(rf"[^\W的]{{0,{long['reach']}}}?(?:{either(long['proper'])})"),
         general=frozenset(data["general"]["districts"].split()),
         full_is_other={last: tuple(words.split()) for last, words in data["full"].items()},
         address_after=re.compile(rf"\w{{1,8}}?(?:{either(cue['address_after'])})"),
@@ -59,7 +67,9 @@ def _load(data: dict[str, Any]) -> Words:
         authority=re.compile(rf"(?:{either(cue['authority'])})[^，。；！？,;!?\n]{{0,3}}$"),
         authority_after=re.compile(either(cue["authority_after"])),
         answered=re.compile(rf"\w{{0,12}}?(?:{either(cue['answered'])})"),
-        origin=re.compile(rf"(?:{either(cue['origin'])})[^，。；！？,;!?\n]{{0,6}}$"),
+        # 户口落在…, 老家的人在…: what follows is where the matter is.
+        origin=re.compile(rf"(?:{either(cue['origin'])})(?:(?!的[^，]{{0,4}}在|[落迁入转])[^，。；！？,;!?\n]){{0,6}}$"),
+        called=re.compile(rf"(?:{either(cue['called'])})$"),
         origin_after=re.compile(rf"\w{{0,4}}?(?:{either(cue['origin_after'])})"),
         direction=tuple(cue["direction"].split()),
     )

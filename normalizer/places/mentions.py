@@ -13,6 +13,7 @@ from normalizer.places.names import Index, Sense
 
 _LONG: Final = 3  # characters from which on a short name is hardly anything else
 _REACH: Final = 12  # characters of context that a guard looks at
+_BESIDE: Final = 4  # characters before a name that may say that somebody bears it
 
 
 class Mention(NamedTuple):
@@ -81,18 +82,22 @@ def _is_other(text: str, end: int) -> bool:
 def _short(spot: _Spot, end: int, sense: Sense) -> bool:
     """Whether a short name stands for the place itself."""
     text, start, before = spot.text, spot.start, spot.before
-    if end - start >= _LONG:
-        return not WORDS.long_is_other.match(text, end, end + _REACH)
     chained = before is not None and before.end == start
+    if not chained and WORDS.called.search(text, max(0, start - _BESIDE), start):
+        return False
+    in_district = chained and before is not None and before.level == "district"
+    if end - start >= _LONG:
+        if sense.division.level == "street" and not in_district and text.endswith(WORDS.landmark_ends, start, end):
+            return False
+        return not WORDS.long_is_other.match(text, end, end + _REACH)
     if text[start - 1 : start] in WORDS.stretched and start and not chained:
         return False
     if sense.division.level == "district":
         return (
             WORDS.short_follows.match(text, end) is not None
-            or _street_follows(text, end, spot.table)
-            or (_begins(text, start) and WORDS.address_follows.match(text, end) is not None)
+            or _street_follows(text, end, spot.table, sense.division.code)
+            or (_begins(text, start) and _goes_on(text, end))
         )
-    in_district = chained and before is not None and before.level == "district"
     return WORDS.area_follows.match(text, end) is not None and (
         in_district or _placed(text, start) or end <= spot.typed
     )
@@ -108,10 +113,20 @@ def _begins(text: str, start: int) -> bool:
     return start == 0 or not text[start - 1].isalnum() or _placed(text, start)
 
 
-def _street_follows(text: str, end: int, index: Index) -> bool:
-    """Whether a street's or town's full name follows."""
+def _goes_on(text: str, end: int) -> bool:
+    """Whether a road with a name of its own follows, or a spot and a word such as 那边."""
+    return WORDS.address_follows.match(text, end) is not None or WORDS.near_follows.match(text, end) is not None
+
+
+def _street_follows(text: str, end: int, index: Index, area: str) -> bool:
+    """Whether a street's or town's full name follows, or the short one of a street of this district."""
     for length in index.heads.get(text[end : end + 2], ()):
         senses: Sequence[Sense] = index.names.get(text[end : end + length], ())
-        if any(sense.division.level == "street" and sense.form != "short" for sense in senses):
-            return True
+        for sense in senses:
+            if sense.division.level != "street":
+                continue
+            if sense.form != "short":
+                return True
+            if sense.division.code.startswith(area) and WORDS.area_follows.match(text, end + length):
+                return True
     return False

@@ -135,7 +135,8 @@ def _street_names(street: Division, taken: set[str]) -> Iterator[tuple[str, Sens
         yield stem, Sense(street, "short")
     yield stem + "岛", Sense(street, "island")
     if street.name.endswith(("街道", "镇", "乡", "地区")):
-        yield from ((stem + last, Sense(street, "office")) for last in ("街道", "镇", "乡") if stem + last not in taken)
+        kinds = ("街道", "镇", "乡", "地区")
+        yield from ((stem + last, Sense(street, "office")) for last in kinds if stem + last not in taken)
         if street.name.endswith("街道") or stem + "街道" not in taken:
             yield from (
                 (stem + last, Sense(street, "office")) for last in ("街道办", "办事处", "街办", "办", "街道办事处")

@@ -45,7 +45,7 @@ def find_category(inbound: Inbound, draft: Ticket, *, model: Path, taxonomy: str
 
 
 def _as_deep_as_sure(guesses: Sequence[Guess], threshold: float) -> tuple[tuple[str, ...], float]:
-    """The likeliest class as far down its levels as all classes below agree; nothing when not even the first is sure."""
+    """The likeliest class as far down its levels as it is sure; nothing when not even the first level is."""
     paths = [tuple(guess.label.split(_LEVELS)) for guess in guesses]
     for depth in range(len(paths[0]), 0, -1):
         path = paths[0][:depth]

@@ -13,13 +13,14 @@ from typing import Final
 from normalizer.personal.data import Datum, find
 from normalizer.personal.names import signed_name, stated_name
 from normalizer.personal.phones import e164
-from normalizer.personal.whose import ASKED, Judgement, whose
+from normalizer.personal.whose import ASKED, ONLY, Judgement, whose
+from normalizer.simplified import simplified
 from normalizer.ticket import Inbound, Note, ReplyAddress, Requester, Ticket
 
 STEP: Final = "contact"
 _LONGEST_EMAIL = 254  # octets of a path without its brackets (RFC 5321 section 4.5.3.1.3)
 _EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+")
-_UNCLEAR: Final = Judgement("unclear", ASKED)
+_UNSURE: Final = (ASKED, ONLY)  # the writer's own only where the source gave no number
 _MOST: Final = 20  # numbers of one text that are judged
 
 
@@ -44,7 +45,7 @@ def understand_contact(inbound: Inbound, draft: Ticket, *, region: str) -> Ticke
     requester = given.model_copy(
         update={
             "name": given.name or _name(draft, stated, notes),
-            "phone": phone or _stated_phone(draft.text, phones, stated),
+            "phone": phone or _stated_phone(draft.text, stated),
             "email": email,
             "reply_to": tuple(_dialled(address, region) for address in given.reply_to),
         }
@@ -63,9 +64,14 @@ def understand_contact(inbound: Inbound, draft: Ticket, *, region: str) -> Ticke
 def _stated(text: str, notes: list[Note], *, has_phone: bool) -> list[_Found]:
     """The numbers and addresses of the text that are the writer's own; the others are noted."""
     found = [one for one in find(text) if one.kind in ("phone", "email")][:_MOST]
-    judged = [_Found(one, whose(text, one)) for one in found]
+    if not found:
+        return []
+    judged = [_Found(one, judged) for one, judged in zip(found, whose(simplified(text), found), strict=True)]
     if has_phone:
-        judged = [replace(one, judged=_UNCLEAR) if one.judged.why == ASKED else one for one in judged]
+        judged = [
+            replace(one, judged=Judgement("unclear", one.judged.why)) if one.judged.why in _UNSURE else one
+            for one in judged
+        ]
     for owner in ("other", "office", "unclear"):
         why = [one.judged.why for one in judged if one.judged.owner == owner and one.datum.kind == "phone"]
         if why:
@@ -87,11 +93,12 @@ def _callbacks(given: str | None, stated: list[_Found], notes: list[Note]) -> tu
     return tuple(dict.fromkeys(number for number in numbers if number))
 
 
-def _stated_phone(text: str, phones: tuple[str, ...], stated: list[_Found]) -> str | None:
-    """The number of the text for a requester who gave none; one that needs an extension as it is written."""
-    if phones:
-        return phones[0]
-    return next((text[one.datum.start : one.datum.end] for one in stated if one.datum.kind == "phone"), None)
+def _stated_phone(text: str, stated: list[_Found]) -> str | None:
+    """The number of the text for a requester who gave none: one that it asks for, else one that can be dialled; one
+    that needs an extension as it is written."""
+    phones = [one for one in stated if one.datum.kind == "phone"]
+    best = min(phones, key=lambda one: (not one.judged.wished, one.datum.value is None), default=None)
+    return best and (best.datum.value or text[best.datum.start : best.datum.end])
 
 
 def _stated_email(stated: list[_Found], notes: list[Note]) -> str | None:

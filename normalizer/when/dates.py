@@ -109,7 +109,8 @@ def _holiday(match: re.Match[str], now: datetime) -> Days | None:
     wanted = year_of(match["hy"], now.date())
     for year in [wanted] if wanted else range(now.year + 1, now.year - 3, -1):
         found = _holiday_of(name, year)
-        if found is None or (not wanted and midnight(found[0]) > now):
+        ahead = 7 * DAY if part.startswith("前一") else DAY * 0
+        if found is None or (not wanted and midnight(found[0] - ahead) > now):
             continue
         if name[:2] == "十一" and name[2:] in {"当天", "那天"}:
             part = "当天"
@@ -155,6 +156,8 @@ def _within(off: tuple[date, date], part: str, name: str, year: int, now: dateti
         first = last = _statutory(name, year, off)
     elif part == "前一天":
         first = last = first - DAY
+    elif part.startswith("前一"):
+        return days(first - 7 * DAY, first - DAY, "span")
     elif part == "后一天":
         first = last = last + DAY
     elif "工作日" in part or "上班" in part:

@@ -23,7 +23,7 @@ from normalizer.when.recurrence import RECURS, RECURS_BEGINS, may_recur, rule_of
 _LONGEST: Final = 2_000  # characters looked at: what happened is told first
 _CUE: Final = 10  # characters beside an amount of time that say that it lasts
 # One cheap test: no text tells time without one of these.
-_HINT: Final = re.compile(r"[年月日号点时天周昨今晚晨早夜初暑寒前近来拜双晌儿补这期刚每节庆旦午秋明夕三\d]")
+_HINT: Final = re.compile(r"[年月日号点时天周昨今晚晨早夜初暑寒前近来拜双晌儿补这期刚才每节庆旦午秋明夕三\d]")
 _HAN: Final = re.compile(r"[\u4e00-\u9fff]")
 _QUOTED: Final = re.compile(r"[《〔“「][^《》〔〕“”「」]{0,80}[》〕”」]")
 _LONGEST_NAME: Final = 14  # a longer quotation is somebody's words, not a name
@@ -34,9 +34,14 @@ _NEVER_BEFORE: Final = re.compile(
     r"(?:出生|生日|生于|出生于|建于|成立于|有效期|截止|截至|期限|限期|限于|营业|开放|开门|上班|办公|服务|作息|工作|放学|上学|时间[是为：:]|应于|须于|将于|预计|计划|承诺|答应|保证|规定|约定|版本|根据|依据|按照|凭|最迟|最晚|不晚于|务必|期待|希望|争取|能否|可否|请问|请在|请于|会在|要在|打算|准备)[^，,。；;！!？?]{0,8}$"
 )
 _NEVER_AFTER: Final = re.compile(
-    r"^[^，,。；;！!？?]{0,3}(?:出生|生人|修订|颁布|施行|实施的|发布的|版|届|级|款|年检|到期|截止|之内|以内|内(?!涝))"
+    r"^[^，,。；;！!？?]{0,3}(?:出生|生人|修订|颁布|施行|实施的|发布的|年检|到期|截止|之内|以内|内(?!涝))|^(?:的)?(?:版|届|级|款(?!项))"
+    r"|^[^，,。；;！!？?]{0,5}(?:要不要|是否|会不会|能不能|可不可以|能否|可否|放不放|休不休|上不上班|开不开门)"
 )
 _HOURS_AFTER: Final = re.compile(r"^[^，,。；;！!？?]{0,3}(?:营业|开门|关门|打烊|上班|下班|放学|开放)")
+# Opening hours that are asked for.
+_ASKED_AFTER: Final = re.compile(
+    r"^[^，,。；;！!？?]{0,4}(?:休息|上班|放假|开门|营业|办公|办理|办业务|值班|开放|有人|能办)[^，,。；;！!]{0,6}(?:[吗么嘛？?]|不(?=$|[，,。？?]))"
+)
 _EACH_TIME: Final = re.compile(r"(?:每次|每回|每趟|需要?|要|得)[^，,。]{0,3}$")
 _UP_TO: Final = re.compile(r"(?:到|至|截止)$")
 _DEADLINE_AFTER: Final = re.compile(
@@ -47,6 +52,7 @@ _HISTORY: Final = re.compile(
 )
 
 
+_NEAR: Final = re.compile("近(?!期|来)[^，,。]{1,4}(?:天|周|月|年|星期)")
 _BOUNDED: Final = frozenset({"holiday", "span", "week", "month", "season"})
 
 
@@ -68,6 +74,7 @@ class _Told:
     at: int
     stop: int
     rank: int
+    dated: bool = True
 
 
 def read(text: str, now: datetime) -> Reading | None:
@@ -79,12 +86,16 @@ def read(text: str, now: datetime) -> Reading | None:
         return None
     if any(quote in text for quote in _QUOTES):
         text = _QUOTED.sub(_without_names, text)
-    told = sorted(_finer(list(_told(text, now))), key=lambda one: (one.rank, one.at))
+    told = sorted(_timed(_finer(list(_told(text, now)))), key=lambda one: (one.rank, one.at))
     recurring = _recurring(text)
     if recurring is not None:
         rule, start, stop = recurring
-        if rule == "daily" and told and told[0].reading.precision in _BOUNDED:
-            return told[0].reading  # 国庆期间天天…: the days are said
+        if rule == "daily" and told:
+            best = told[0].reading
+            if best.precision == "span" and not told[0].dated and best.start and best.end:
+                return Reading("recurring", recurrence=f"daily {best.start:%H:%M}-{best.end:%H:%M}")
+            if best.precision in _BOUNDED or (best.precision == "since" and _NEAR.search(text)):
+                return best  # 国庆期间天天…, 近一周天天…: the days are said
         since = (one for one in told if one.reading.precision == "since" and (one.stop <= start or stop <= one.at))
         return Reading("recurring", start=next((one.reading.start for one in since), None), recurrence=rule)
     return told[0].reading if told else None
@@ -96,12 +107,25 @@ def _without_names(quoted: re.Match[str]) -> str:
     return " " * len(quoted[0]) if is_name else quoted[0]
 
 
+def _timed(told: list[_Told]) -> list[_Told]:
+    """A part of a day with a clock time of it in the next words (八号早上，窗口八点半还没开) is that time."""
+    timed = list(told)
+    for place, (one, following) in enumerate(zip(told, told[1:], strict=False)):
+        start, clock = one.reading.start, following.reading.start
+        if following.dated or one.reading.precision != "daypart" or following.at - one.stop > _CUE or not (start and clock):
+            continue
+        moment = datetime.combine(start.date(), clock.time())
+        if one.reading.end and start <= moment < one.reading.end and following.reading.precision == "minute":
+            timed[place] = replace(one, reading=Reading("minute", moment))
+    return timed
+
+
 def _finer(told: list[_Told]) -> list[_Told]:
     """Without those that the next one, right behind, says more exactly (跨年夜12月31日23点50分)."""
     return [
         one
         for one, following in zip_longest(told, told[1:])
-        if not (following and one.stop == following.at and _holds(one.reading, following.reading))
+        if not (following and 0 <= following.at - one.stop <= 1 and _holds(one.reading, following.reading))
     ]
 
 
@@ -157,8 +181,10 @@ def _lasting(text: str, now: datetime) -> Iterator[_Told]:
         match = LASTING.search(text, max(0, amount.start() - _CUE), amount.end() + _CUE)
         if match is None or match.end() < amount.end():
             continue
-        count = match["n"] or match["n2"] or match["n3"] or match["n4"]
-        unit = match["unit"] or match["unit2"] or match["unit3"] or match["unit4"]
+        count = match["n"] or match["n2"] or match["n3"] or match["n4"] or match["n5"]
+        unit = match["unit"] or match["unit2"] or match["unit3"] or match["unit4"] or match["unit5"]
+        if (count, unit) == ("半", "天"):  # a long while
+            continue
         try:
             found = dates.ago(count, unit, bool(match["half"]), now)
         except (ValueError, OverflowError):
@@ -181,7 +207,8 @@ def _moment(text: str, match: re.Match[str], now: datetime) -> _Told | None:
     if days is None:
         return None
     rank = 2 if told is None or told.precision == "year" else 1
-    one = _Told(Reading(days.precision, days.start, days.end), match.start(), match.end(), rank)
+    dated = told is not None
+    one = _Told(Reading(days.precision, days.start, days.end), match.start(), match.end(), rank, dated)
     one = _extended(text, one, match, part, now)
     if clock and _HOURS_AFTER.search(text[one.stop : one.stop + 10]):
         return None
@@ -200,7 +227,12 @@ def _has_no_date(match: re.Match[str]) -> bool:
 
 def _is_something_else(text: str, start: int, end: int) -> bool:
     before, after = text[max(0, start - 14) : start], text[end : end + 14]
-    return bool(_NEVER_BEFORE.search(before) or _NEVER_AFTER.search(after) or _DEADLINE_AFTER.search(after))
+    return bool(
+        _NEVER_BEFORE.search(before)
+        or _NEVER_AFTER.search(after)
+        or _DEADLINE_AFTER.search(after)
+        or _ASKED_AFTER.search(after)
+    )
 
 
 def _with_clock(told: Days | None, part: str | None, clock: str | None, loose: bool, now: datetime) -> Days | None:
@@ -233,7 +265,7 @@ def _extended(text: str, one: _Told, match: re.Match[str], part: str | None, now
         joined = _to(text, one, to.end(), part, now)
         if joined is not None:
             return joined
-    if SINCE.match(text, one.stop) is not None:
+    if text[one.stop - 1] != "的" and SINCE.match(text, one.stop) is not None:  # 2019年的工程款至今…: the year's
         return replace(one, reading=Reading("since", one.reading.start), stop=one.stop)
     named = match["holiday"] or match["month"] or match["year"]
     if named and not match["hd"]:

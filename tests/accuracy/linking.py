@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from normalizer.matter.likeness import contradict, shipped
 from normalizer.matter.reading import read
 from tests.accuracy import measures
 from tests.accuracy.result import Result
-from tests.linking_model import RECALL
 from tests.linking_pairs import Pair, labelled, matter_of, rows, split, text_of
 from tests.linking_told import sets, told
 
+RECALL: Final = 0.8
+"""What is asked."""
+
 
 def measure() -> Iterator[Result]:
-    """The shipped model at the shipped threshold; then invented pairs, first as they were found before anything was mended
-    by them."""
+    """The shipped model at the shipped threshold; then invented pairs, which nothing was fitted on."""
     known, kept = split(labelled())
     cosine = _cosine([*known, *kept])
     level = _level([cosine[pair] for pair in known], [pair.same for pair in known])
@@ -43,8 +45,8 @@ def _result(name: str, pairs: Sequence[Pair], cosine: dict[Pair, float], level: 
             measures.figure("recall", _recall(same, given), _recall(same, based), 0.8),
             measures.figure("precision where recall is 0.8", _at(same, scores), _at(same, base), 0.95),
         ),
-        baseline="character 1–3-gram TF-IDF cosine with the same gates (quoted numbers, contradictions), threshold by the "
-        f"same rule: a recall of {RECALL} on the development pairs",
+        baseline="character 1–3-gram TF-IDF cosine with the same gates (quoted numbers, contradictions), at the "
+        f"threshold with a recall of {RECALL} on the development pairs: no threshold has the precision that is asked",
         milliseconds=measures.milliseconds(lambda text: read("", text), [one.text for one in texts]),
         confusions=measures.confusions(
             [pair.label for pair in pairs],

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from normalizer.anatomy import beginning, options
 from normalizer.flags import BOOK as FLAGS
-from normalizer.gated import Gated, options, pairs
+from normalizer.gated import Gated, pairs
 from normalizer.kinds import book
 from normalizer.urgency import BOOK as URGENCY
 
@@ -63,6 +64,25 @@ def test_every_expression_of_the_rules_finds_in_the_cases_what_re_finds() -> Non
                 expression.pattern,
                 text,
             )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [
+        ("着火|起火", "[着起]"),
+        ("(?:a|bc)d", "[ab]"),
+        ("x?[yz]w", "[xyz]"),
+        (r"\d{2}度", r"[\d]"),
+        ("(?<!没)有", "[有]"),
+        ("(?:a|b)?", None),
+        (".a", None),
+        ("[^a]b", None),
+        ("(a)b", None),
+        (r"\.net|-x", r"[\-\.]"),
+    ],
+)
+def test_with_what_a_match_begins(pattern: str, told: str | None) -> None:
+    assert beginning(pattern) == told
 
 
 def test_every_word_of_the_rules_is_an_expression() -> None:

@@ -111,6 +111,14 @@ def test_what_says_nothing_is_linked_to_nothing_even_of_one_citizen(text):
     assert sure(text, NOISE, days=0, same_citizen=True) < shipped().threshold
 
 
+@pytest.mark.parametrize(
+    "text", ["柳荫家园停电了", "翠湖北路没有路灯，晚上很黑", "36路公交半小时不来", "明德小学门口很堵"]
+)
+def test_one_letter_that_several_send_is_one_matter(text):
+    assert sure(text, text) >= shipped().threshold
+    assert sure(text, text + "！请处理，谢谢。") >= shipped().threshold
+
+
 def test_twenty_thousand_characters_are_read_like_their_beginning():
     assert sure(NOISE + "请处理。" * 5000, ALIKE) >= shipped().threshold
 

@@ -11,12 +11,14 @@ import pytest
 
 from normalizer import events
 from normalizer.life import State
+from normalizer.matter.likeness import QUOTED, shipped
 from normalizer.matter.reading import of_ticket as read
-from normalizer.ticket import Handle, Relation, Requester, Tier
+from normalizer.ticket import Handle, Place, Relation, Requester, Span, Tier
 from tests.workers.life_far import ENDS, Cut, MortalRedis, Process
 from tests.workers.turns import NOW, Receiver, build, client
 from workers import keys
 from workers.delivery import deliver
+from workers.linking import likeness
 from workers.linking_config import LinkingConfig
 from workers.matters import Matters
 from workers.store import Store
@@ -159,6 +161,61 @@ async def test_a_quoted_number_links_whatever_the_words(queue, make_item, build)
 )
 async def test_what_only_sounds_alike_is_not_linked(queue, make_item, build, one, other):
     items = make_item("a", one, requester=LI), make_item("b", other, sequence=2, requester=WANG)
+    runtime = build(Receiver("file"))
+    await _turns(queue, runtime, *items)
+    assert await _related(runtime, items[1].ticket_id) == []
+
+
+OUTAGE = "望京街道柳荫家园停电，冰箱里的东西全坏了，供电公司电话打不通，没有任何通知。"
+
+
+async def _alike(queue, client, make_item, texts, changes) -> float:
+    """How sure it is that two tickets are one matter, with what a step concluded put into each."""
+    items = [make_item(f"s{n}", text, sequence=n) for n, text in enumerate(texts, 1)]
+    queue.enqueue(items)
+    store = Store(client, domain="hotline.example")
+    records = [await store.load(one.ticket_id) for one in items]
+    one, other = (record.ticket().model_copy(update=change) for record, change in zip(records, changes, strict=True))
+    return likeness(other, read(other), one)
+
+
+@pytest.mark.parametrize(("days", "one_matter"), [(1, True), (20, False)])
+async def test_an_outage_of_another_time_is_another_outage(queue, client, make_item, days, one_matter):
+    times = [{"occurred_at": Span(start=NOW - timedelta(days=ago))} for ago in (days, 0)]
+    assert (await _alike(queue, client, make_item, (OUTAGE, OUTAGE), times) >= shipped().threshold) is one_matter
+
+
+@pytest.mark.parametrize(("confidence", "one_matter"), [(0.9, False), (0.3, True)])
+async def test_another_district_rules_it_out_if_it_is_read_with_confidence(
+    queue, client, make_item, confidence, one_matter
+):
+    places = [{"place": Place(text=name, district=name, confidence=confidence)} for name in ("朝阳区", "海淀区")]
+    sure = await _alike(queue, client, make_item, (NOISE, ALSO_NOISE), places)
+    assert (sure >= shipped().threshold) is one_matter
+
+
+async def test_a_quoted_number_joins_whatever_the_district(queue, client, make_item):
+    number = make_item("s1", NOISE, sequence=1).number
+    places = [{"place": Place(text=name, district=name, confidence=0.9)} for name in ("朝阳区", "海淀区")]
+    assert await _alike(queue, client, make_item, (NOISE, f"工单{number}怎么样了"), places) == QUOTED
+
+
+async def test_a_citizen_known_by_telephone_and_by_account_joins_both(queue, make_item, build):
+    account = Handle(platform="weibo", id="123456")
+    by_phone = make_item("a", NOISE, requester=LI)
+    by_both = make_item("b", STILL_NOISE, sequence=2, requester=Requester(phone=LI.phone, handles=(account,)))
+    by_account = make_item("c", STILL_NOISE, sequence=3, requester=Requester(handles=(account,)), channel="weibo")
+    runtime = build(Receiver("file"), linking=LinkingConfig(ask=1))
+    await _turns(queue, runtime, by_phone, by_both, by_account)
+    assert dict(await _related(runtime, by_account.ticket_id)) == {
+        by_both.ticket_id: Relation.REPEAT_OF,
+        by_phone.ticket_id: Relation.SAME_INCIDENT,
+    }
+
+
+@pytest.mark.parametrize("text", ["", "好", "？"])
+async def test_what_says_nothing_is_linked_to_nothing(queue, make_item, build, text):
+    items = [make_item(name, text, sequence=n, requester=LI) for n, name in enumerate("ab", 1)]
     runtime = build(Receiver("file"))
     await _turns(queue, runtime, *items)
     assert await _related(runtime, items[1].ticket_id) == []

@@ -31,6 +31,7 @@ NOW = datetime(2026, 1, 15, 4, 0, tzinfo=UTC)
 
 
 NOBODY = Alarms(AlarmsConfig(), {})
+LINKING = LinkingConfig()
 
 
 @dataclass
@@ -89,7 +90,7 @@ def builder(client, tmp_path):
         channel: Answering | None = None,
         per_hour: int = 20,
         alarms: Alarms = NOBODY,
-        linking: LinkingConfig = LinkingConfig(),
+        linking: LinkingConfig = LINKING,
     ) -> Runtime:
         return Runtime(
             store=Store(client, domain="hotline.example"),

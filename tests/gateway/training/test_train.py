@@ -15,6 +15,9 @@ from gateway.training.recipes import UNITS
 from gateway.training.splits import by_group
 from gateway.training.succession import retired, succeeded
 from normalizer import models
+from normalizer.steps.category import find_category
+from normalizer.ticket import Inbound
+from tests.accuracy.drafts import draft
 
 MATTERS = {
     "water": ("停水", "水管爆裂", "水压太低", "自来水发黄", "下水道堵塞"),
@@ -76,6 +79,23 @@ def test_a_citys_own_taxonomy_with_levels_from_a_csv(tmp_path: Path) -> None:
     assert models.load(tmp_path / "category.model").guesses("路灯不亮")[0].label == "市政/light"
 
 
+def test_levels_in_fields_of_their_own_are_told_as_deep_as_the_model_is_sure(tmp_path: Path) -> None:
+    chance, lines = Random(7), ["text,one,two,three"]
+    for row in past(400):
+        two, three = ("水务", chance.choice(("甲/乙", "丙"))) if row["unit"] == "water" else (row["unit"], "")
+        lines.append(f"{row['text']},市政,{two},{three}")
+    (tmp_path / "ours.csv").write_text("\n".join(lines), encoding="utf-8")
+    levels = ("--label", "one", "--label", "two", "--label", "three")
+    train("category", "--from", tmp_path / "ours.csv", "--text", "text", *levels, "--goal", "0.9", "--out", tmp_path)
+    model = tmp_path / "category.model"
+    assert set(models.load(model).labels) == {"市政/水务/甲／乙", "市政/水务/丙", "市政/light", "市政/bus"}
+    inbound = Inbound(text="柳巷水管爆裂，已经五天了", digest="0" * 64)
+    category = find_category(inbound, draft(inbound), model=model, taxonomy="petitions").category
+    assert category is not None
+    assert category.path == ("市政", "水务")
+    assert category.code == "市政/水务"
+
+
 @pytest.mark.parametrize(
     ("content", "code", "said"),
     [
@@ -83,6 +103,9 @@ def test_a_citys_own_taxonomy_with_levels_from_a_csv(tmp_path: Path) -> None:
         ('{"text": "停水", "unit": "water"}\n{"text": "停电", "unit": "water"}', 78, "nothing to learn"),
         ("[1]", 78, "not an object"),
         ("{", 78, "not JSON"),
+        ("[" * 100_000, 78, "not JSON"),
+        ("", 78, "no row has both"),
+        ('{"text": "' + "停水" * 600_000 + '"}', 78, "a line of more than"),
     ],
 )
 def test_data_that_teaches_nothing_is_refused_with_a_reason(tmp_path: Path, content: str, code: int, said: str) -> None:
@@ -91,6 +114,40 @@ def test_data_that_teaches_nothing_is_refused_with_a_reason(tmp_path: Path, cont
     assert result.exit_code == code
     assert said in result.output
     assert "停水" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("text,unit\n柳巷路灯不亮,light\n".encode("gb18030"), "not UTF-8"),
+        (b'text,unit\n"' + b"a" * 2_000_000, "a line of more than"),
+        (b'text,unit\n"' + b"a\n" * 1_000_000, "not CSV"),
+        (b"words,unit\na,b\n", "no row has both"),
+        (b"", "no row has both"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_refused_with_a_reason(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "few.CSV").write_bytes(content)
+    result = CliRunner().invoke(app, ["train", "units", "--from", str(tmp_path / "few.CSV"), "--out", str(tmp_path)])
+    assert result.exit_code == 78
+    assert said in result.output
+    assert not list(tmp_path.glob("*.model"))
+
+
+def test_too_many_rows_are_refused(tickets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.training.examples.MOST", 100)
+    with pytest.raises(BadExamples, match="more than 100 rows"):
+        read(tickets, text=("text",), label="unit")
+
+
+def test_a_model_in_use_is_replaced_and_not_written_into(tickets: Path, tmp_path: Path) -> None:
+    train("units", "--from", tickets, "--out", tmp_path)
+    running = models.load(tmp_path / "units.model")
+    (tmp_path / "few.jsonl").write_text("\n".join(tickets.read_text("utf-8").splitlines()[:100]), encoding="utf-8")
+    train("units", "--from", tmp_path / "few.jsonl", "--out", tmp_path)
+    assert running.about["examples"] == 150
+    assert running.guesses("柳巷水管爆裂")[0].label == "water"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["few.jsonl", "tickets.jsonl", "units.model"]
 
 
 def test_answers_that_are_no_kind_are_refused(tickets: Path, tmp_path: Path) -> None:

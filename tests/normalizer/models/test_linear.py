@@ -120,7 +120,14 @@ def test_no_look_up_can_leave_its_array(tmp_path: Path, small: Linear) -> None:
 
 
 def test_what_a_model_does_not_read_makes_no_difference(small: Linear) -> None:
-    deaf = replace(small, unread="的，")
+    deaf = replace(small, unread="的,")
     assert deaf.guesses("水的，") == small.guesses("水")
-    assert characters("水，的灯𠮷", "的，").tolist() == [ord(char) for char in "水灯𠮷"]
+    assert characters("水，的灯𠮷", "的,").tolist() == [ord(char) for char in "水灯𠮷"]
     assert hashes("水的灯", "的").tolist() == hashes("水灯").tolist()
+
+
+def test_a_text_of_which_hardly_anything_is_known_is_not_guessed_at(small: Linear) -> None:
+    strange = "".join(chr(code) for code in range(0x9000, 0x9010))
+    assert small.known("水") == 1
+    assert small.known(f"水{strange}") < 0.3
+    assert small.guesses(f"水{strange}") == ()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from normalizer.models.linear import Linear
-from normalizer.models.ngrams import LONGEST, by_length, hashes
+from normalizer.models.ngrams import LONGEST, hashes, lengths
 from normalizer.models.spotting import STEP, WINDOW, heights
 
 BITS = 16
@@ -79,10 +79,8 @@ def test_the_best_window_is_found(text: str) -> None:
 
 
 @given(st.text(max_size=40))
-def test_the_parts_of_each_length_are_cut_where_they_begin(text: str) -> None:
+def test_the_hashes_of_each_length_are_counted(text: str) -> None:
     hashed = hashes(text)
-    parts = by_length(hashed)
-    assert sum(map(len, parts)) == len(hashed)
-    assert [len(part) for part in parts] == [len(parts[0]) - less for less in range(len(parts))]
-    if len(parts) > 1:
-        assert parts[1][0] == hashed[len(parts[0])]
+    sizes = lengths(len(hashed))
+    assert sum(sizes) == len(hashed)
+    assert sizes == [sizes[0] - less for less in range(len(sizes))]
