@@ -63,7 +63,8 @@ class _Option:
         told = [literals(part) for part in self._parts.texts]
         self._rare_is_last: Final = len(told) == 2 and _rank(told[1]) <= _rank(told[0])
         self._sides: Final = sorted(filter(None, told), key=_rank)
-        self._keys: Final = tuple(frozenset(literal[:2] for literal in side) for side in self._sides)
+        told_by_pairs = (side for side in self._sides if min(map(len, side)) > 1)
+        self._keys: Final = tuple(frozenset(literal[:2] for literal in side) for side in told_by_pairs)
 
     @property
     def rarest(self) -> frozenset[str]:

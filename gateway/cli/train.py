@@ -62,12 +62,12 @@ def kind(
     with _explained():
         if file is None:
             folder = _one(file, data)
-            own, notes = recipes.appeals(folder), recipes.notes(folder)
+            own, notes = [*recipes.appeals(folder), *recipes.written()], recipes.notes(folder)
         else:
             own, notes = _examples(file, text, [label]), []
             if strange := sorted({one.label for one in own} - {one.value for one in Kind}):
                 raise fail(f"{file.name}: {len(strange)} answers that are no kind of ticket", EX_NOINPUT)
-        about = {"data": _named(file, f"{recipes.APPEALS}, {recipes.CALLS}")}
+        about = {"data": _named(file, f"{recipes.APPEALS}, {recipes.CALLS}, {recipes.WRITTEN.name}")}
         _write(recipes.kind(own, notes, about), out / "kind.model")
 
 
@@ -88,6 +88,21 @@ def units(
     with _explained():
         examples = read(file, text=tuple(text), label=label, order=order)
         _write(recipes.units(examples, {"data": file.name}), out / "units.model")
+
+
+@group.command()
+def marks(
+    out: Out,
+    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="The folder of public texts")],
+) -> None:
+    """What a text sounds like where no rule has its words: danger, tiers, flags."""
+    _recipes()
+    from gateway.training import marks as recipe
+
+    with _explained():
+        cases = [*recipe.written(), *recipe.real(data)]
+        about = {"data": f"texts/danger, texts/marks, rules, {', '.join(name for name, _ in recipe.REAL)}"}
+        _save(recipe.train(cases, about), out / "marks.model")
 
 
 def _recipes() -> Any:
@@ -134,6 +149,15 @@ def _explained() -> Any:
 
 
 def _write(model: Linear, path: Path) -> None:
+    _save(model, path)
+    about = model.about
+    typer.echo(
+        f"{len(model.labels)} answers from {about['examples']} examples; on unseen ones it answers "
+        f"{about['answered']:.1%}, {about['right']:.1%} right"
+    )
+
+
+def _save(model: Linear, path: Path) -> None:
     from normalizer.models.model_file import dump
 
     content = dump(model)
@@ -141,11 +165,7 @@ def _write(model: Linear, path: Path) -> None:
     beside = path.with_suffix(".part")
     beside.write_bytes(content)
     beside.replace(path)  # never in place: a running server has the old one mapped, and reads on in it
-    about = model.about
-    typer.echo(
-        f"{path}: {len(content)} bytes, {len(model.labels)} answers from {about['examples']} examples; on unseen ones "
-        f"it answers {about['answered']:.1%}, {about['right']:.1%} right"
-    )
+    typer.echo(f"{path}: {len(content)} bytes")
 
 
 def register(app: typer.Typer) -> None:

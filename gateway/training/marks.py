@@ -24,7 +24,7 @@ from normalizer.ticket import Flag, Tier
 from normalizer.urgency import BOOK, fold, names_danger
 
 WRITTEN: Final = Path(__file__).parent / "texts"
-RECIPE: Final = Recipe(bits=18, seldom=2, cost=2.0)
+RECIPE: Final = Recipe(bits=18, seldom=3, cost=2.0)
 DANGER: Final = Tier.IMMEDIATE.value
 FLAGS: Final = (Flag.GROUP_EVENT, Flag.VIOLENCE, Flag.LEGAL, Flag.AGAINST_OFFICIAL, Flag.MINOR, Flag.CONFIDENTIAL)
 MARKS: Final = (DANGER, Tier.HOURS_2.value, Tier.HOURS_24.value, *(flag.value for flag in FLAGS))

@@ -66,7 +66,7 @@ def mask(text: str, kinds: Collection[Kind]) -> tuple[str, dict[Kind, int]]:
 
 def _candidates(text: str, kinds: Collection[Kind]) -> Iterator[Datum]:
     """Of these kinds, and of those that go before them where they overlap."""
-    if ("@" in text or "＠" in text or "艾特" in text):
+    if "@" in text or "＠" in text or "艾特" in text:
         yield from (Datum("email", match.start(), match.end(), _address(match[0])) for match in _EMAIL.finditer(text))
     view = digits_view(text)
     if not _SOME_DIGITS.search(view):

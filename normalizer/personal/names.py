@@ -23,7 +23,9 @@ _SIGNED: Final = re.compile(
     rf"(?P<name>{_SURNAME}(?:{_HONORIFIC}))[，,：:\s（(]*(?:电话|手机|联系电话|联系方式)?[：:\s]*$"
 )
 # A whole name by a frequent surname: two or three characters of which none is a word's.
-_WHOLE: Final = rf"(?:(?:{'|'.join(_NAMES['double'])}|[{_NAMES['frequent']}])(?:(?!{_NAMES['no_given']}){_GIVEN}){{1,2}}?)"
+_WHOLE: Final = (
+    rf"(?:(?:{'|'.join(_NAMES['double'])}|[{_NAMES['frequent']}])(?:(?!{_NAMES['no_given']}){_GIVEN}){{1,2}}?)"
+)
 _SIGNER: Final = rf"(?:{_SURNAME}(?:(?!{_NAMES['no_given']}){_GIVEN}){{1,2}})"
 _ROLE: Final = rf"(?:(?:{either(_NAMES['role'])})[，,、 ]?){{0,2}}"
 _SELF: Final = re.compile(rf"(?:{either(_NAMES['self'])}){_ROLE}(?P<name>{_WHOLE}){_END}")
@@ -31,12 +33,16 @@ _CALLER: Final = re.compile(
     rf"(?:{either(_NAMES['caller'])})(?P<name>{_WHOLE})(?=\s?[（(，,]?(?:女|男|先生|女士)?[，,]?(?:联系|电话|手机|身份证|1[3-9]\d|0\d{{2}}))"
 )
 _LETTER: Final = re.compile(
-    rf"(?:{either(_NAMES['regards'])})[：:\s]*(?:{_ROLE}|{_GIVEN}{{2,6}}\s)\s?(?P<name>{_SIGNER})\s*(?=$|[，,\s（(]*(?:电话|手机|1[3-9]\d|20\d\d))"
+    rf"(?:{either(_NAMES['regards'])})[：:\s]*(?:{_ROLE}|{_GIVEN}{{2,6}}\s)\s?(?P<name>{_SIGNER})\s*"
+    r"(?=$|[，,\s（(]*(?:电话|手机|1[3-9]\d|20\d\d))"
 )
 _ITSELF: Final = re.compile(rf"(?:找|叫)(?P<name>{_WHOLE})[，,]?(?:就|也)?是我(?=[，,。！!]|$)")
+_LATIN: Final = r"[A-Z][a-z]+(?:[-'][A-Z][a-z]+)?"
+_LATIN_NAME: Final = rf"{_LATIN}(?: [A-Z]\.?)?(?: (?:de|van|von|bin|al))?(?: {_LATIN}){{1,2}}"
 _ENGLISH: Final = re.compile(
-    r"\b(?:[Mm]y (?:full )?name(?:'s| is)|[Tt]his is|I am|I'm|[Nn]ame:|(?:[Rr]egards|[Ss]incerely|[Tt]hanks|[Tt]hank you),?)\s+"
-    r"(?P<name>[A-Z][a-z]+(?:[-'][A-Z][a-z]+)?(?: [A-Z]\.?)?(?: (?:de|van|von|bin|al) ?)?(?: [A-Z][a-z]+(?:[-'][A-Z][a-z]+)?){1,2})\b"
+    r"\b(?:(?P<alone>I am|I'm|[Tt]his is)|[Mm]y (?:full )?name(?:'s| is)|[Nn]ame:"
+    rf"|(?:[Rr]egards|[Ss]incerely|[Tt]hanks|[Tt]hank you),?)\s+(?P<name>{_LATIN_NAME})\b"
+    r"(?(alone)(?=[,.]|$| from | calling| speaking| and I\b))"
 )
 _OF_OTHER: Final = re.compile(_NAMES["of_other"])
 _WITHHELD: Final = re.compile(_NAMES["withheld"])

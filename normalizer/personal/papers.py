@@ -33,7 +33,7 @@ _PARTS: Final = (
     "[0-9Xx](?![0-9])",
 )
 _RESIDENT: Final = re.compile(_GAP.join(_PARTS))
-# GB 11643-1989: the year has two digits, and there is no check character: the words say what it is, or its place exists.
+# GB 11643-1989: the year has two digits, and there is no check character: words say what it is, or its place exists.
 _OLD: Final = re.compile(
     r"(?<![0-9])(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5])\d{4}\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}"
     r"(?![0-9])"

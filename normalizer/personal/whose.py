@@ -143,7 +143,9 @@ class _Sight:
             return None
         if other >= office and other >= 0:
             return Judgement("other", "the words before name somebody else")
-        return Judgement("office", "the words before name an office") if office >= 0 else Judgement("other", "was called")
+        return (
+            Judgement("office", "the words before name an office") if office >= 0 else Judgement("other", "was called")
+        )
 
     def _meant(self) -> Judgement:
         """Whom 他, 她, 其 mean: somebody for whom the writer speaks or whom the writer names to be called, 其 in an

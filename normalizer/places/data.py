@@ -68,7 +68,9 @@ def _load(data: dict[str, Any]) -> Words:
         authority_after=re.compile(either(cue["authority_after"])),
         answered=re.compile(rf"\w{{0,12}}?(?:{either(cue['answered'])})"),
         # 户口落在…, 老家的人在…: what follows is where the matter is.
-        origin=re.compile(rf"(?:{either(cue['origin'])})(?:(?!的[^，]{{0,4}}在|[落迁入转])[^，。；！？,;!?\n]){{0,6}}$"),
+        origin=re.compile(
+            rf"(?:{either(cue['origin'])})(?:(?!的[^，]{{0,4}}在|[落迁入转])[^，。；！？,;!?\n]){{0,6}}$"
+        ),
         called=re.compile(rf"(?:{either(cue['called'])})$"),
         origin_after=re.compile(rf"\w{{0,4}}?(?:{either(cue['origin_after'])})"),
         direction=tuple(cue["direction"].split()),

@@ -98,7 +98,7 @@ def _stated_phone(text: str, stated: list[_Found]) -> str | None:
     that needs an extension as it is written."""
     phones = [one for one in stated if one.datum.kind == "phone"]
     best = min(phones, key=lambda one: (not one.judged.wished, one.datum.value is None), default=None)
-    return best and (best.datum.value or text[best.datum.start : best.datum.end])
+    return best.datum.value or text[best.datum.start : best.datum.end] if best else None
 
 
 def _stated_email(stated: list[_Found], notes: list[Note]) -> str | None:

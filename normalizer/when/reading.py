@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from typing import Final
 
 from normalizer.when import dates, english
@@ -110,9 +110,14 @@ def _without_names(quoted: re.Match[str]) -> str:
 def _timed(told: list[_Told]) -> list[_Told]:
     """A part of a day with a clock time of it in the next words (八号早上，窗口八点半还没开) is that time."""
     timed = list(told)
-    for place, (one, following) in enumerate(zip(told, told[1:], strict=False)):
+    for place, (one, following) in enumerate(pairwise(told)):
         start, clock = one.reading.start, following.reading.start
-        if following.dated or one.reading.precision != "daypart" or following.at - one.stop > _CUE or not (start and clock):
+        if (
+            following.dated
+            or one.reading.precision != "daypart"
+            or following.at - one.stop > _CUE
+            or not (start and clock)
+        ):
             continue
         moment = datetime.combine(start.date(), clock.time())
         if one.reading.end and start <= moment < one.reading.end and following.reading.precision == "minute":

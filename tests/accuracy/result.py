@@ -10,6 +10,8 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[2]
 DATA: Final = ROOT.parent / "shared/data/text"
 LABELS: Final = ROOT / "tests/labels"
+SETS: Final = {"first": LABELS, "second": LABELS / "second"}
+"""Written cases: the first have been looked at since, the second only been measured on."""
 SEED: Final = 20_261_123
 
 

@@ -19,10 +19,8 @@ from normalizer.steps.urgency import judge_urgency
 from normalizer.urgency import fold, names_danger
 from tests.accuracy import measures
 from tests.accuracy.drafts import draft
-from tests.accuracy.result import DATA, LABELS, Figure, Result
+from tests.accuracy.result import DATA, SETS, Figure, Result
 
-SETS: Final = {"first": LABELS, "second": LABELS / "second"}
-"""Written cases: the first have been looked at since, the second only been measured on."""
 FLAGS: Final = ("group_event", "violence", "legal", "against_official", "minor", "confidential")
 MOST_NEAR_MISSES: Final = 5
 MOST_OF_HAIKOU: Final = 0.005

@@ -64,6 +64,44 @@ def test_several_and_labelled_ones(text: str, found: list[str | None]) -> None:
     assert [one.value for one in find(text)] == found
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("打(139)0013 9000", ["+8613900139000"]),
+        ("+86 (0)591 8765 4321", ["+8659187654321"]),
+        ("打0991 2345 678", ["+869912345678"]),
+        ("852 9123 4567，香港的", ["+85291234567"]),
+        ("852 9123 4567，澳大利亚来的货", []),
+        ("o'brien.k@example.org", ["o'brien.k@example.org"]),
+        ("13800138000@example.com", ["13800138000@example.com"]),
+        ("寄到'li@example.com'", ["li@example.com"]),
+    ],
+)
+def test_groups_brackets_and_marks_are_read_as_people_write_them(text: str, found: list[str]) -> None:
+    assert [one.value for one in find(text)] == found
+
+
+@pytest.mark.parametrize(
+    "text", ["电表号13800138000", "社保号是13800138000", "IMEI 350102491231002", "路灯号13900139000"]
+)
+def test_the_number_of_a_thing_is_no_telephone(text: str) -> None:
+    assert find(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("110105194912310021", 0),  # check digit
+        ("这是990101198001010014", 0),  # no such province
+        ("十五位的350102491231002", 1),
+        ("350199491231002是什么", 0),  # no county was ever numbered so
+        ("350102491331002", 0),  # no such day
+    ],
+)
+def test_an_identity_number_has_a_place_and_a_day_that_exist(text: str, found: int) -> None:
+    assert len(find(text)) == found
+
+
 def test_no_false_hit_in_real_texts() -> None:
     if not DATA.is_dir():
         pytest.skip("the shared data are not there")

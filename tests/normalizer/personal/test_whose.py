@@ -61,6 +61,65 @@ def test_nobody_elses_number_is_called_back(ticket_of: TicketOf, text: str) -> N
     assert codes(ticket) & {"number_other", "number_office", "number_unclear"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"号码{OWN}，上面没信号",
+        f"就是{OWN}你们打过来我都在",
+        f"打这个：{OWN}，别打{OTHER}，那是我前妻的",
+        f"我爸号码{OTHER}，他耳背，打我的{OWN}",
+        f"旧的{OTHER}停用了，换成打{OWN}",
+        f"我之前留过{OTHER}，那个是我弟弟的；这回打{OWN}",
+        f"座机0898-65881120，手机{OWN}，优先手机",
+        f"电话{OTHER}（办）{OWN}（宅），找宅电",
+        f"代我奶奶反映，她的电话{OWN}，她不会打字",
+        f"受我哥委托咨询公积金，他手机{OWN}",
+        f"其联系电话为{OWN}，诉求：路灯不亮",
+        f"{OWN}，打不通就发短信",
+        f"{OWN}这个号晚上关机",
+        f"先发短信到{OWN}，我听不见",
+        f"老人走失了，看到请打{OWN}，我是他儿子",
+        f"電話打不通請改撥{OWN}",
+    ],
+)
+def test_the_number_that_is_asked_for_is_called_back_or_the_only_one(ticket_of: TicketOf, text: str) -> None:
+    assert ticket_of(text).requester.phone == "+86" + OWN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"涉事司机车牌琼A00000，手机{OTHER}",
+        f"那家店的电话是{OTHER}，打过去就骂人",
+        f"举报：网点站长{OTHER}要求现金",
+        f"卖假货的人微信和手机都是{OTHER}",
+        f"我前夫家暴，他电话{OTHER}",
+        f"传真号{OTHER}发不进去",
+        f"快递员留的{OTHER}没人接",
+        f"我大队地址：某路1号，电话{OTHER}",
+        f"市民可拨打{OTHER}咨询",
+    ],
+)
+def test_nor_that_of_the_accused_or_of_a_quoted_office(ticket_of: TicketOf, text: str) -> None:
+    assert ticket_of(text).requester.phone is None
+
+
+def test_of_two_numbers_of_which_nothing_is_said_none_is_called(ticket_of: TicketOf) -> None:
+    ticket = ticket_of(f"墙上写着{OWN}门上写着{OTHER}很难看，请派人清理一下")
+    assert ticket.requester.phone is None
+    assert "number_unclear" in codes(ticket)
+
+
+def test_a_number_listed_beside_another_is_the_same_persons(ticket_of: TicketOf) -> None:
+    ticket = ticket_of(f"我的电话{OWN}或者{OTHER}，路灯坏了好几天")
+    assert [to.address for to in ticket.requester.reply_to] == ["+86" + OWN, "+86" + OTHER]
+
+
+def test_the_only_number_stays_unclear_where_the_source_gave_one(ticket_of: TicketOf) -> None:
+    ticket = ticket_of(f"墙上写着{OTHER}真难看啊", requester={"phone": OWN})
+    assert [to.address for to in ticket.requester.reply_to] == ["+86" + OWN]
+
+
 def test_the_number_of_the_source_goes_first(ticket_of: TicketOf) -> None:
     ticket = ticket_of(f"路灯坏了，联系电话{OTHER}", requester={"phone": OWN})
     assert ticket.requester.phone == "+86" + OWN

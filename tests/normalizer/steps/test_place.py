@@ -121,6 +121,31 @@ def test_no_division_is_named(text: str, scope: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "scope", "district", "street"),
+    [
+        ("美兰灵山那边的菜市场污水横流", HAIKOU, "美兰区", "灵山镇"),
+        ("在长乐金峰的店被罚", FUZHOU, "长乐区", "金峰镇"),
+        ("大致坡圩的路边排水沟臭", HAIKOU, "美兰区", "大致坡镇"),
+        ("孩子户口落在鼓西，怎么迁", FUZHOU, "鼓楼区", "鼓西街道"),
+        ("安徽老家的人在祥谦镇打工", FUZHOU, "闽侯县", "祥谦镇"),
+        ("丰台区马家堡的公交场站扰民", BEIJING, "丰台区", "马家堡街道"),
+        ("昌平回龙观地区夜里太吵", BEIJING, "昌平区", "回龙观街道"),
+        ("马尾船政那边修路", FUZHOU, "马尾区", None),
+        ("我叫海淀，想改名", BEIJING, None, None),
+        ("武侯祠大街修路多久完", gazetteer.site("成都市"), None, None),
+        ("大雁塔的喷泉几点开", gazetteer.site("西安市"), None, None),
+        ("南京西路的电梯停了", gazetteer.site("上海市"), None, None),
+        ("美兰机场那边打车难", HAIKOU, None, None),
+    ],
+)
+def test_a_short_name_counts_where_it_means_the_place(
+    text: str, scope: str, district: str | None, street: str | None
+) -> None:
+    found = where(text, scope)
+    assert (found.district, found.street) == (district, street)
+
+
+@pytest.mark.parametrize(
     ("text", "scope", "district", "others"),
     [
         ("我住在龙华区金贸街道，请美兰区核实", HAIKOU, "龙华区", "美兰区"),
