@@ -1,5 +1,5 @@
-"""Flags by words: the rules of data/urgency/flags.toml, and beside them the model of `normalizer.marks`. They are for who
-handles the ticket, not for the sender. May not hold a rule; may not raise an emergency: `normalizer.urgency` does.
+"""Flags by words: the rules of data/urgency/flags.toml, and beside them the model of `normalizer.marks`. They are for
+who handles the ticket, not for the sender. May not hold a rule, nor raise an emergency: `normalizer.urgency` does.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ May only add to what rules find (danger, a tier, flags): neither its silence nor
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Final
 
@@ -16,13 +17,24 @@ CALL: Final = ("110", "119", "120")
 """Nobody knows which of them a danger needs that only sounds like one, so all."""
 CODE: Final = "sounds_like"
 """Of notes and reasons."""
+_HAN: Final = re.compile("[\u4e00-\u9fff]")
+_LATIN: Final = re.compile("[a-z]")
 
 
 @lru_cache(maxsize=4)
 def marks(text: str) -> frozenset[str]:
-    """The marks of a folded text: tiers and flags by their names. Cached: receipt, tier and flags ask in turn."""
+    """The marks of a folded text: tiers and flags by their names; none of one that is not in Chinese, of which it has
+    learned too little. Cached: receipt, tier and flags ask in turn."""
+    if not is_chinese(text):
+        return frozenset()
     model = models.load(models.shipped("marks"))
     return frozenset(label for label, height in zip(model.labels, heights(model, text), strict=True) if height >= 0)
+
+
+def is_chinese(text: str) -> bool:
+    """Whether Han characters say more of it than letters do: one says as much as a short word."""
+    han = len(_HAN.findall(text))
+    return han > 0 and han * 3 >= len(_LATIN.findall(text))
 
 
 def is_danger(text: str) -> bool:
@@ -42,4 +54,4 @@ def flags(text: str) -> tuple[Flag, ...]:
     return tuple(flag for flag in Flag if flag in found)
 
 
-__all__ = ["CALL", "CODE", "flags", "is_danger", "marks", "tier"]
+__all__ = ["CALL", "CODE", "flags", "is_chinese", "is_danger", "marks", "tier"]

@@ -1,5 +1,5 @@
-"""The model of `normalizer.marks`: one table of n-grams, a support vector machine for each mark on the texts of which it
-is known, and a height above which hardly any text of others came. May not look at a test case.
+"""The model of `normalizer.marks`: one table of n-grams, a support vector machine for each mark on the texts of which
+it is known, and a height above which hardly any text of others came. May not look at a test case.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from gateway.training.fit import SEED, Recipe, blank, matrix_of, weighted
 from gateway.training.splits import by_group
 from normalizer.flags import BOOK as FLAG_RULES
 from normalizer.flags import by_rules, named
+from normalizer.marks import is_chinese
 from normalizer.models.linear import Linear
 from normalizer.models.spotting import WINDOW, heights
 from normalizer.ticket import Flag, Tier
@@ -54,7 +55,7 @@ def written(folder: Path = WRITTEN) -> list[Case]:
     found = {case.text: case for case in (*_of_rules(), *_dangers(folder / "danger"), *_marked(folder / "marks"))}
     if not found:
         raise BadExamples("no written cases")
-    return list(found.values())
+    return [case for case in found.values() if is_chinese(case.text)]
 
 
 def real(data: Path) -> list[Case]:
@@ -100,7 +101,7 @@ def fit(cases: Sequence[Case], recipe: Recipe) -> Linear:
     matrix = matrix_of(empty, texts)
     found, bias = [], []
     for mark in MARKS:
-        known = np.flatnonzero([mark in case.known for case in cases])
+        known = [at for at, case in enumerate(cases) if mark in case.known]
         right = np.array([mark in cases[at].has for at in known])
         if right.all() or not right.any():
             raise BadExamples(f"no written case with {mark}, or none without")

@@ -41,6 +41,10 @@ _AFTER_OWN: Final = one_of(_WORDS["after_own"])
 _AFTER_OTHER: Final = one_of(_WORDS["after_other"])
 _AFTER_REFUSED: Final = one_of(_WORDS["after_refused"])
 _ACCUSED: Final = one_of(_WORDS["accused"])
+_HARM: Final = one_of([*_WORDS["accused"], *_WORDS["harm"]])
+_LEADS: Final = re.compile(_WORDS["leads"])
+_GOES_ON: Final = re.compile(_WORDS["goes_on"])
+_HAN: Final = re.compile(r"[\u4e00-\u9fff]")
 _COMMA: Final = re.compile(r"[，,、]")
 _AND: Final = re.compile(r"\s*(?:[，,、/]|或者?|和|及|，或)?\s*")
 # （宅）, （办）, 座机: what a number is, right behind or before it; and the words that ask for one of them.
@@ -150,7 +154,7 @@ class _Sight:
     def _meant(self) -> Judgement:
         """Whom 他, 她, 其 mean: somebody for whom the writer speaks or whom the writer names to be called, 其 in an
         operator's note the caller; else somebody else."""
-        if _ACCUSED.search(self.earlier):
+        if _HARM.search(self.earlier):
             return Judgement("other", "the one complained of")
         client, other = last(_CLIENT, self.earlier), max(last(_OTHER, self.earlier), last(_OFFICE, self.earlier))
         if client > other:
@@ -178,8 +182,15 @@ class _Sight:
             )
         if _DIAL.search(self.clause):
             return Judgement("own", ASKED)
+        if self._is_subject():
+            return Judgement("other", "something is said of whom it belongs to")
         alone = not text[: datum.start].strip(" ，,。.\n") or len(text) - datum.end <= _ALONE
         return Judgement("own", "stands alone") if alone else Judgement("unclear", "nothing says whose")
+
+    def _is_subject(self) -> bool:
+        """Whether it stands between two words, without a mark: 派件员…把件扔门口."""
+        glued = _HAN.search(self.clause[-1:]) and _HAN.search(self.following[:1])
+        return bool(glued) and not _LEADS.search(self.clause) and not _GOES_ON.search(self.following)
 
 
 def _follows_other(said: str) -> bool:

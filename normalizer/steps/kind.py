@@ -1,4 +1,5 @@
-"""What the citizen wants: as given, else as the words declare it, else as the model is sure of, else as words hint.
+"""What the citizen wants: as given, else as the words declare it, else help where a danger is told, else as the model
+is sure of, else as words hint.
 
 May not overrule a form or a clerk, and says nothing when none of them does.
 """
@@ -12,6 +13,7 @@ from normalizer import models
 from normalizer.kinds import declared, hinted
 from normalizer.simplified import simplified
 from normalizer.ticket import Inbound, Kind, Note, Ticket
+from normalizer.urgency import alarms
 
 STEP: Final = "kind"
 
@@ -22,6 +24,8 @@ def find_kind(inbound: Inbound, draft: Ticket, *, model: Path) -> Ticket:
         return draft
     if (kind := declared(draft.title, draft.text)) is not None:
         return _with(draft, kind, Note(step=STEP, code="kind_said", detail=f"the words say {kind.value}"))
+    if alarms(inbound):
+        return _with(draft, Kind.HELP, Note(step=STEP, code="kind_danger", detail="who tells of a danger wants help"))
     learned = models.load(model)
     best = next(iter(learned.guesses(simplified("\n".join(filter(None, (draft.title, draft.text)))), 1)), None)
     if best is None or best.confidence < learned.threshold:

@@ -16,6 +16,7 @@ TASKS: Final[Mapping[str, str]] = {
     "kind": "tests.accuracy.kind",
     "contact": "tests.accuracy.contact",
     "times": "tests.accuracy.times",
+    "place": "tests.accuracy.place",
     "urgency": "tests.accuracy.urgency",
     "linking": "tests.accuracy.linking",
     "speed": "tests.accuracy.speed",

@@ -31,8 +31,8 @@ _PLAIN: Final = {
 }
 FIRST: Final[Mapping[str, str]] = {
     "second": "At the first, blind run of these 249 cases 150 data were found, 10 further ones taken for such and "
-    "14 missed; the number to call back was right in 216 (in four more it stood with its extension, which the labels leave "
-    "out), the name in 236.",
+    "14 missed; the number to call back was right in 216 (in four more it stood with its extension, which the labels "
+    "leave out), the name in 236.",
     "third": "At the first run of these 40 cases 31 data were found, 1 further one taken for such and none missed; the "
     "number to call back was right in 33, the name in 37.",
 }

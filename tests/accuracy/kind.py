@@ -48,7 +48,7 @@ def appeals() -> Result:
     return Result(
         "Kind of appeals",
         f"fuzhou12345, {len(own)} rows: {_counted(right)}",
-        f"5-fold, equal texts in one fold; ours learns from notes of haikou12345 and written texts besides, {len(beside):,}",
+        f"5-fold, equal texts in one fold; ours learns besides from {len(beside):,} notes and written texts",
         figures,
         NAME,
         measures.milliseconds(model.guesses, [simplified(one.text) for one in own]),

@@ -95,6 +95,13 @@ def test_the_number_that_is_asked_for_is_called_back_or_the_only_one(ticket_of: 
         f"卖假货的人微信和手机都是{OTHER}",
         f"我前夫家暴，他电话{OTHER}",
         f"传真号{OTHER}发不进去",
+        f"派件员{OTHER}把件扔门口",
+        f"开锁的{OTHER}坐地起价",
+        f"出租信息留的{OTHER}是假的",
+        f"传单上的电话{OTHER}，涉嫌虚假宣传",
+        f"养狗人电话{OTHER}，狗咬了我",
+        f"招工的李哥电话{OTHER}，扣我工钱",
+        f"{OTHER}的小卡片到处都是",
         f"快递员留的{OTHER}没人接",
         f"我大队地址：某路1号，电话{OTHER}",
         f"市民可拨打{OTHER}咨询",
@@ -105,7 +112,7 @@ def test_nor_that_of_the_accused_or_of_a_quoted_office(ticket_of: TicketOf, text
 
 
 def test_of_two_numbers_of_which_nothing_is_said_none_is_called(ticket_of: TicketOf) -> None:
-    ticket = ticket_of(f"墙上写着{OWN}门上写着{OTHER}很难看，请派人清理一下")
+    ticket = ticket_of(f"纸条一：{OWN}；纸条二：{OTHER}，不知道是谁夹在车窗上")
     assert ticket.requester.phone is None
     assert "number_unclear" in codes(ticket)
 
@@ -116,7 +123,7 @@ def test_a_number_listed_beside_another_is_the_same_persons(ticket_of: TicketOf)
 
 
 def test_the_only_number_stays_unclear_where_the_source_gave_one(ticket_of: TicketOf) -> None:
-    ticket = ticket_of(f"墙上写着{OTHER}真难看啊", requester={"phone": OWN})
+    ticket = ticket_of(f"纸条上是{OTHER}，车窗上夹的", requester={"phone": OWN})
     assert [to.address for to in ticket.requester.reply_to] == ["+86" + OWN]
 
 
