@@ -90,7 +90,7 @@ def matter(inbound: Inbound) -> str:
     """What the citizen said; an agent who names an emergency number must not raise an alarm."""
     spoken = (turn.text for turn in inbound.conversation if turn.speaker not in _OURS)
     # Joined by a sentence end, so that one does not explain the other.
-    return "\n".join(filter(None, (inbound.title, inbound.text, *spoken)))[:_LONGEST]
+    return "。".join(filter(None, (inbound.title, inbound.text, *spoken)))[:_LONGEST]
 
 
 def fold(text: str) -> str:

@@ -37,7 +37,7 @@ def category(
     label: Levels = ["category.code"],  # noqa: B006
     goal: Annotated[
         float, typer.Option("--goal", min=0.5, max=0.999, help="The share of its answers that must be right")
-    ] = 0.97,
+    ] = 0.98,
 ) -> None:
     """What a matter is about, in the words of the file."""
     recipes = _recipes()

@@ -29,7 +29,7 @@ RECIPE: Final = Recipe(bits=18, seldom=3, cost=2.0)
 DANGER: Final = Tier.IMMEDIATE.value
 FLAGS: Final = (Flag.GROUP_EVENT, Flag.VIOLENCE, Flag.LEGAL, Flag.AGAINST_OFFICIAL, Flag.MINOR, Flag.CONFIDENTIAL)
 MARKS: Final = (DANGER, Tier.HOURS_2.value, Tier.HOURS_24.value, *(flag.value for flag in FLAGS))
-MOST_WRONG: Final[Mapping[str, float]] = dict.fromkeys(MARKS, 0.02) | {DANGER: 0.06}
+MOST_WRONG: Final[Mapping[str, float]] = dict.fromkeys(MARKS, 0.02) | {DANGER: 0.05}
 """The part of the written texts without a mark that may get it: they were written to look like those with it."""
 MOST_REAL: Final[Mapping[str, float]] = dict.fromkeys(MARKS, 0.01) | {DANGER: 0.004}
 """The part of real texts, in which no rule sees a mark, that may sound like it."""

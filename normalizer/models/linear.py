@@ -50,10 +50,11 @@ class Linear:
     def guesses(self, text: str, most: int = 3) -> tuple[Guess, ...]:
         """The likeliest classes, the likeliest first; empty when hardly an n-gram of the text is known: the few that
         are would speak for all of it."""
-        scores = self.scores(text) if self.known(text) >= _FAMILIAR else None
-        if scores is None:
+        rows = self._rows(text)
+        known = rows[rows >= 0]
+        if not len(known) or len(known) < _FAMILIAR * len(rows):
             return ()
-        found = scores.tolist()
+        found = self._scores(known).tolist()
         order = sorted(range(len(found)), key=found.__getitem__, reverse=True)
         best = found[order[0]]
         first = self.confidence(order[0], best - found[order[1]], best)
@@ -69,24 +70,29 @@ class Linear:
 
     def scores(self, text: str) -> NDArray[np.float32] | None:
         """The score of every class; None when no n-gram is known."""
-        rows, weighed = self.vector(text)
-        if not len(rows):
-            return None
-        summed = weighed @ self.weights.take(rows, axis=0).astype(np.float32)
-        found: NDArray[np.float32] = summed * self.scale + self.bias
-        return found
+        rows = self._rows(text)
+        known = rows[rows >= 0]
+        return self._scores(known) if len(known) else None
 
     def known(self, text: str) -> float:
         """The part of the text's n-grams that training saw, about: some hashes share a slot."""
-        found = hashes(text, self.unread)
-        bits = len(self.slots).bit_length() - 1
-        return float((self.slots.take(found >> np.uint32(WIDTH - bits)) >= 0).mean()) if len(found) else 0.0
+        rows = self._rows(text)
+        return np.count_nonzero(rows >= 0) / len(rows) if len(rows) else 0.0
 
     def vector(self, text: str) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """The known n-grams' rows and their weights in the text, of length 1."""
-        bits = len(self.slots).bit_length() - 1
-        rows = self.slots.take(hashes(text, self.unread) >> np.uint32(WIDTH - bits))
+        rows = self._rows(text)
         return weighed(rows[rows >= 0], self.idf)
+
+    def _rows(self, text: str) -> NDArray[np.int32]:
+        """The row of every n-gram as it comes; -1 where training never saw it."""
+        bits = len(self.slots).bit_length() - 1
+        return self.slots.take(hashes(text, self.unread) >> np.uint32(WIDTH - bits))
+
+    def _scores(self, known: NDArray[np.int32]) -> NDArray[np.float32]:
+        rows, values = weighed(known, self.idf)
+        found: NDArray[np.float32] = (values @ self.weights.take(rows, axis=0)) * self.scale + self.bias
+        return found
 
 
 def weighed(rows: NDArray[np.int32], idf: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -94,7 +100,9 @@ def weighed(rows: NDArray[np.int32], idf: NDArray[np.float32]) -> tuple[NDArray[
     if not len(rows):
         return rows, np.zeros(0, dtype=np.float32)
     every = np.sort(rows)
-    ends = np.append(np.flatnonzero(every[1:] != every[:-1]), len(every) - 1)
+    last = np.ones(len(every), dtype=np.bool_)
+    np.not_equal(every[1:], every[:-1], out=last[:-1])
+    ends = np.flatnonzero(last)
     found = every.take(ends)
     counts = ends.astype(np.float32)
     counts[0] += 1

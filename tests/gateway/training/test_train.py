@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from gateway.cli.app import app
 from gateway.training.examples import BadExamples, Example, read
-from gateway.training.recipes import UNITS
+from gateway.training.recipes import CATEGORY, UNITS
 from gateway.training.splits import by_group
 from gateway.training.succession import retired, succeeded
 from normalizer import models
@@ -77,6 +77,13 @@ def test_a_citys_own_taxonomy_with_levels_from_a_csv(tmp_path: Path) -> None:
     (tmp_path / "ours.csv").write_text("\n".join(lines), encoding="utf-8")
     train("category", "--from", tmp_path / "ours.csv", "--label", "class", "--out", tmp_path)
     assert models.load(tmp_path / "category.model").guesses("路灯不亮")[0].label == "市政/light"
+
+
+def test_categories_hold_to_one_goal_ours_and_those_of_a_site(tmp_path: Path) -> None:
+    (tmp_path / "past.jsonl").write_text("\n".join(json.dumps(row) for row in past()), encoding="utf-8")
+    train("category", "--from", tmp_path / "past.jsonl", "--text", "text", "--label", "unit", "--out", tmp_path)
+    told = (models.load(path).about["goal"] for path in (tmp_path / "category.model", models.shipped("category")))
+    assert [*told] == [CATEGORY.goal] * 2
 
 
 def test_levels_in_fields_of_their_own_are_told_as_deep_as_the_model_is_sure(tmp_path: Path) -> None:
