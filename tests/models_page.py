@@ -27,11 +27,12 @@ WHAT: Final[Mapping[str, tuple[str, str]]] = {
 }
 MARKS: Final = (
     "marks",
-    "What a text sounds like where no rule of `normalizer/data/urgency` has its words: a danger to somebody now, a tier,\n"
-    "a flag. It may only add: what a rule finds stays, and its silence says nothing. The likeliest 96 characters count.",
-    "It learned from texts written for it by language models (`gateway/training/texts`), which is not how every citizen\n"
-    "speaks, from the rules' own examples, and from real requests without a danger. Texts that are not in Chinese are left\n"
-    "to the rules.",
+    "What a text sounds like where no rule of `normalizer/data/urgency` has its words: a danger to somebody now, a\n"
+    "tier, a flag. It may only add: what a rule finds stays, and its silence says nothing. The likeliest 96 characters\n"
+    "count.",
+    "It learned from texts written for it by language models (`gateway/training/texts`), which is not how every\n"
+    "citizen speaks, from the rules' own examples, and from real requests without a danger. Texts that are not in\n"
+    "Chinese are left to the rules.",
 )
 HEAD: Final = """# The models that come with us
 
