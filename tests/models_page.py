@@ -21,15 +21,15 @@ WHAT: Final[Mapping[str, tuple[str, str]]] = {
     "kind": (
         "What a citizen wants, asked where the words of `normalizer/data/kinds.toml` do not say it.",
         "It learned from appeals about the rivers of one city, from notes of another city's clerks, where 反映 was\n"
-        "taken for a complaint, and from texts written for it (`gateway/training/texts/kinds.jsonl`), from which alone\n"
-        "it knows report, help and praise. Complaints and reports are what it confuses most.",
+        "taken for a complaint, and from texts written for it (`gateway/training/texts/kinds.jsonl`), from which\n"
+        "alone it knows report, help and praise. Complaints and reports are what it confuses most.",
     ),
 }
 MARKS: Final = (
     "marks",
-    "What a text sounds like where no rule of `normalizer/data/urgency` has its words: a danger to somebody now, a\n"
-    "tier, a flag. It may only add: what a rule finds stays, and its silence says nothing. The likeliest 96 characters\n"
-    "count.",
+    "What a text sounds like where no rule of `normalizer/data/urgency` has its words: a danger to somebody now,\n"
+    "a tier, a flag. It may only add: what a rule finds stays, and its silence says nothing. The likeliest part\n"
+    "of 96 characters counts.",
     "It learned from texts written for it by language models (`gateway/training/texts`), which is not how every\n"
     "citizen speaks, from the rules' own examples, and from real requests without a danger. Texts that are not in\n"
     "Chinese are left to the rules.",
