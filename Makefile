@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 JOBS   ?= 4
 FUZZ_SECONDS ?= 600
 
-.PHONY: help run test check bench soak fuzz install dev lock docs clean
+.PHONY: help run test check bench accuracy soak fuzz install dev lock docs clean
 help:            ## what can be asked for
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -43,12 +43,15 @@ bench: dev                    ## every figure as a ratio to a bare server measur
 	$(BIN)/python -m benchmarks
 
 soak: dev                     ## the long fault tests: 20,000 submissions, 10,000 mentions on Weibo, 50 kills and more
-	$(BIN)/python -m pytest -m soak -s tests/system tests/workers/test_life_model.py
+	$(BIN)/python -m pytest -m soak -s tests/system tests/workers/test_life_model.py tests/workers/test_matters.py
 
 # Not in the lock: built for CPython on Linux and macOS only, and needed for nothing else.
 fuzz: dev                     ## look for mail that breaks the reading of mail, for FUZZ_SECONDS
 	$(PIP) install --quiet --no-deps atheris==3.0.0
 	$(BIN)/python -m tests.fuzz.mail -max_total_time=$(FUZZ_SECONDS)
+
+accuracy: dev                 ## how right the normalizer is, into docs/reference/accuracy.md (needs the shared data)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.accuracy
 
 docs: dev                     ## write docs/reference and normalizer/schemas from the code
 	$(BIN)/python -m tests.generate

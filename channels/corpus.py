@@ -1,7 +1,8 @@
 """A channel's corpus: pairs of what came in and what it must become.
 
 `<case>.json` (or `.form`, `.multipart`, `.eml` …) beside `<case>.ticket.json` or `<case>.error.json`;
-`<case>.meta.json` is the Raw's meta. An expected ticket names the fields that matter, the others are free.
+`<case>.meta.json` is the Raw's meta. An expected ticket names the fields that matter, the others are free. Kind and
+category are not concluded here: what a model thinks changes with every training, what a channel reads does not.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from channels.contract import Channel
 from normalizer import identity, normalize
 from normalizer.attachment import describe
+from normalizer.config import NormalizerConfig
 from normalizer.errors import Rejected
 from normalizer.ticket import Attachment, AttachmentRef, Raw
 
@@ -26,6 +28,7 @@ CONTENT_TYPES = {
     ".xml": "application/xml",
     ".txt": "text/plain; charset=utf-8",
 }
+CONFIG = NormalizerConfig(off=("kind", "category"))
 RECEIVED_AT = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 NUMBER = identity.number(RECEIVED_AT.date(), 0, 1)
 
@@ -54,7 +57,7 @@ def ticket(channel: Channel, raw: Raw) -> dict[str, Any]:
     """What becomes of it: parsed, its attachments described, normalized; as JSON would show it."""
     inbound = channel.parse(raw)
     references = tuple(_reference(attachment) for attachment in inbound.attachments)
-    return normalize(raw, inbound, number=NUMBER, attachments=references).model_dump(mode="json")
+    return normalize(raw, inbound, number=NUMBER, attachments=references, config=CONFIG).model_dump(mode="json")
 
 
 def _reference(attachment: Attachment) -> AttachmentRef:

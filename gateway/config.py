@@ -44,6 +44,7 @@ from workers.connect import RedisConfig
 from workers.destinations.file import FileConfig
 from workers.destinations.registry import DestinationConfig
 from workers.dispatch_config import DispatchConfig
+from workers.linking_config import LinkingConfig
 from workers.region import Region
 from workers.region_files import RegionError
 
@@ -242,6 +243,7 @@ class Config(BaseSettings):
     workers: WorkersConfig = WorkersConfig()
     dispatch: DispatchConfig = DispatchConfig()
     alarms: AlarmsConfig = AlarmsConfig()
+    linking: LinkingConfig = LinkingConfig()
     normalizer: NormalizerConfig = NormalizerConfig()
     channels: Annotated[dict[str, dict[str, Any]], BeforeValidator(_channels)] = Field(
         default={}, description="A block per channel; the registry checks it with the channel's own model"
@@ -266,6 +268,13 @@ class Config(BaseSettings):
     def _absolute(cls, path: Path) -> Path:
         # Child processes must not depend on the directory they are started in.
         return path.expanduser().absolute()
+
+    @validator("normalizer")
+    @classmethod
+    def _here(cls, normalizer: NormalizerConfig, info: ValidationInfo) -> NormalizerConfig:
+        if "timezone" in normalizer.model_fields_set or "site" not in info.data:
+            return normalizer
+        return normalizer.model_copy(update={"timezone": info.data["site"].timezone})
 
     @validator("redis")
     @classmethod

@@ -27,6 +27,7 @@ from rq.serializers import JSONSerializer
 from channels.contract import Replying
 from gateway.config import Config
 from gateway.registry import Registry
+from normalizer import models
 from workers.alike import Alike
 from workers.blobs import Blobs
 from workers.connect import connect, connect_async
@@ -37,10 +38,13 @@ from workers.destinations.email import EmailConfig, EmailUnit
 from workers.destinations.registry import build
 from workers.dispatch_config import UnitConfig
 from workers.dispatcher import ALARM, Dispatcher
+from workers.matters import Matters
 from workers.meter import Meter
 from workers.quota import Quota
+from workers.region import Region
 from workers.runtime import Runtime, Site, set_runtime
 from workers.store import Store
+from workers.suggestion import Suggester
 from workers.warning import Alarms, Person
 
 log = structlog.get_logger()
@@ -54,6 +58,7 @@ def build_runtime(config: Config) -> Runtime:
     """What jobs need, with clients of their own."""
     client = connect_async(config.redis, config.data_dir)
     brake, replying, blobs = RedisBrake(client), _replying(config), Blobs(config.data_dir / "blobs")
+    region = config.region()
     return Runtime(
         store=Store(client, domain=config.site.domain),
         dead=Dead(client),
@@ -64,15 +69,23 @@ def build_runtime(config: Config) -> Runtime:
         quota=Quota(client, per_hour=config.workers.receipts_per_hour),
         meter=Meter(client),
         site=Site(config.site.name, config.public_url, config.zone),
-        region=config.region(),
+        region=region,
+        suggester=suggester(config, region),
         alarms=_alarms(config, brake),
         alike=Alike(client, config.alarms.alike),
+        links=Matters(client, config.linking),
         lease=config.workers.lease,
         max_attempts=config.workers.max_attempts,
         now=lambda: datetime.now(UTC),
         jitter=random.random,
         runner=asyncio.Runner(),
     )
+
+
+def suggester(config: Config, region: Region) -> Suggester | None:
+    """The site's own model of who takes what, if it has one."""
+    model = config.dispatch.suggest
+    return Suggester(models.load(model), region) if model is not None else None
 
 
 def _unit(

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from channels.fields import Moment
 from channels.web.models import BLANK, Body, Message
-from normalizer.life import State
+from normalizer.life import State, Suggestion
 from normalizer.ticket import Number, Ticket
 
 _NOT_BLANK: Final = {"pattern": r"^[^\u0000]*[^\u0000\s\u001c-\u001f\u0085\ufeff][^\u0000]*$", "minLength": 1}
@@ -190,6 +190,7 @@ class DeskRow(Row):
     reason: str | None = Field(description="Why a person must decide")
     by: dict[str, Any] | None = Field(description="Who asked for that")
     candidates: tuple[str, ...] = Field(description="Units to choose from, the likeliest first")
+    suggested: tuple[Suggestion, ...] = Field(description="What past tickets suggest, with how sure that is")
     holder: str | None
     until: AwareDatetime | None = Field(description="When the holder's lease ends")
 

@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import AwareDatetime, Field
 
 from normalizer.actor import Actor
-from normalizer.ticket import AttachmentRef, Flag, Model, Note, Number, TicketId, Turn, Urgency
+from normalizer.ticket import AttachmentRef, Flag, Model, Note, Number, Related, TicketId, Turn, Urgency
 
 ACCEPTED: Final = "org.jiesu.ticket.accepted.v1"
 FOLLOWED_UP: Final = "org.jiesu.ticket.followed_up.v1"
@@ -21,8 +21,9 @@ FAILED: Final = "org.jiesu.ticket.delivery_failed.v1"
 NOTIFIED: Final = "org.jiesu.ticket.notified.v1"
 ALARMED: Final = "org.jiesu.ticket.alarmed.v1"
 ACKNOWLEDGED: Final = "org.jiesu.ticket.alarm_acknowledged.v1"
+LINKED: Final = "org.jiesu.ticket.linked.v1"
 UNIT_REFUSED: Final = "org.jiesu.ticket.unit_refused.v1"
-TYPES: Final = (ACCEPTED, FOLLOWED_UP, DELIVERED, FAILED, NOTIFIED, ALARMED, ACKNOWLEDGED, UNIT_REFUSED)
+TYPES: Final = (ACCEPTED, FOLLOWED_UP, DELIVERED, FAILED, NOTIFIED, ALARMED, ACKNOWLEDGED, LINKED, UNIT_REFUSED)
 
 
 def source(domain: str) -> str:
@@ -127,6 +128,16 @@ class Acknowledged(TicketStep):
     """Data of `alarm_acknowledged`: somebody has it in hand, nobody else is told."""
 
     by: Actor
+    at: AwareDatetime
+
+
+class Linked(TicketStep):
+    """Data of `linked`: earlier tickets that this one is probably about the same matter as. Each stays its own."""
+
+    related: tuple[Related, ...] = Field(
+        description="Repeats of the citizen, or other citizens' tickets of one incident"
+    )
+    asks: bool = Field(default=False, description="A person is asked whether it is a repeat, before a unit has it")
     at: AwareDatetime
 
 

@@ -12,9 +12,9 @@ from pydantic import AwareDatetime, Field
 
 from normalizer.actor import Actor, Role
 from normalizer.events import TicketStep
-from normalizer.ticket import AttachmentRef, OpenEnum
+from normalizer.ticket import AttachmentRef, Confidence, Model, OpenEnum
 
-__all__ = ["EVENT_TYPES", "Actor", "LifeStep", "Outcome", "Role", "State", "StepName"]
+__all__ = ["EVENT_TYPES", "Actor", "LifeStep", "Outcome", "Role", "State", "StepName", "Suggestion"]
 
 
 class State(OpenEnum):
@@ -84,6 +84,13 @@ class Outcome(OpenEnum):
     OTHER = "other"
 
 
+class Suggestion(Model):
+    """A unit that a site's past tickets suggest."""
+
+    unit: str
+    confidence: Confidence
+
+
 class LifeStep(TicketStep):
     """Data of every step of a ticket's life: who, when, why, and what the step says besides."""
 
@@ -98,6 +105,9 @@ class LifeStep(TicketStep):
     rule: str | None = Field(default=None, description="The rule of the dispatch catalogue that decided")
     candidates: tuple[str, ...] = Field(
         default=(), description="Units that triage may choose from, the likeliest first"
+    )
+    suggested: tuple[Suggestion, ...] = Field(
+        default=(), description="Where no rule decided: what the site's past tickets suggest, the likeliest first"
     )
     referral: str | None = Field(default=None, description="Where the citizen was referred to")
     until: AwareDatetime | None = Field(default=None, description="The extended limit")

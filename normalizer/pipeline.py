@@ -7,30 +7,43 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Final
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
-from normalizer import identity
+from normalizer import identity, models
 from normalizer.config import NormalizerConfig
+from normalizer.places import gazetteer
+from normalizer.steps.category import find_category
 from normalizer.steps.cleaning import clean_line, clean_text
 from normalizer.steps.contact import understand_contact
+from normalizer.steps.flags import find_flags
 from normalizer.steps.form import take_form
+from normalizer.steps.kind import find_kind
 from normalizer.steps.language import find_language
-from normalizer.steps.resident_id import mask_resident_ids
+from normalizer.steps.masking import mask_people
+from normalizer.steps.place import find_place
 from normalizer.steps.title import give_title
 from normalizer.steps.urgency import judge_urgency
+from normalizer.steps.when import find_when
 from normalizer.ticket import AttachmentRef, BlobRef, Disposition, Inbound, Raw, Source, Ticket, Verification
 
 Step = Callable[[Inbound, Ticket], Ticket]
 
-# Order matters: masking needs clean digits, titles are cut after masking, a neutral title needs the language.
+# Order matters: masking needs clean digits, and comes when it is known whom to call back; titles are cut after masking,
+# a neutral title needs the language; a place is read before a title is made of the text, so that nothing is read twice.
 STEPS: Final[tuple[tuple[str, Callable[[NormalizerConfig], Step]], ...]] = (
     ("text", lambda config: clean_text),
-    ("resident_id", lambda config: mask_resident_ids),
     ("contact", lambda config: partial(understand_contact, region=config.region)),
+    ("masking", lambda config: partial(mask_people, kinds=frozenset(config.mask))),
     ("form", lambda config: take_form),
+    ("place", lambda config: partial(find_place, scope=gazetteer.site(config.city) if config.city else "")),
+    ("when", lambda config: partial(find_when, zone=ZoneInfo(config.timezone))),
+    ("kind", lambda config: partial(find_kind, model=config.models.kind or models.shipped("kind"))),
+    ("category", lambda config: partial(find_category, **_category(config))),
     ("language", lambda config: find_language),
     ("title", lambda config: give_title),
     ("urgency", lambda config: judge_urgency),
+    ("flags", lambda config: find_flags),
 )
 DEFAULT: Final = NormalizerConfig()
 
@@ -78,6 +91,10 @@ def normalize(
     for step in _bound(config):
         draft = step(inbound, draft)
     return draft
+
+
+def _category(config: NormalizerConfig) -> dict[str, Any]:
+    return {"model": config.models.category or models.shipped("category"), "taxonomy": config.taxonomy}
 
 
 @lru_cache(maxsize=8)

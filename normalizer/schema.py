@@ -18,12 +18,14 @@ from normalizer.events import (
     DELIVERED,
     FAILED,
     FOLLOWED_UP,
+    LINKED,
     NOTIFIED,
     UNIT_REFUSED,
     Acknowledged,
     Alarmed,
     DeliveryOutcome,
     FollowedUp,
+    Linked,
     Notified,
     UnitRefused,
 )
@@ -50,6 +52,7 @@ _DATA: Final[dict[str, type[BaseModel]]] = {
     NOTIFIED: Notified,
     ALARMED: Alarmed,
     ACKNOWLEDGED: Acknowledged,
+    LINKED: Linked,
     UNIT_REFUSED: UnitRefused,
     **dict.fromkeys(EVENT_TYPES.values(), LifeStep),
 }

@@ -75,6 +75,8 @@ class Flag(OpenEnum):
     VIOLENCE = "violence"
     SELF_HARM = "self_harm"
     LEGAL = "legal"
+    AGAINST_OFFICIAL = "against_official"
+    MINOR = "minor"
     CONFIDENTIAL = "confidential"
     AUTOMATED = "automated"
     NO_REQUEST = "no_request"
@@ -280,6 +282,9 @@ class Ticket(Model):
     category: Category | None = None
     urgency: Urgency = Urgency()
     flags: tuple[Flag, ...] = ()
+    accused: tuple[str, ...] = Field(
+        default=(), description="With `against_official`: the accused unit in the text's words; not for that unit"
+    )
     disposition: Disposition = Disposition()
     attachments: tuple[AttachmentRef, ...] = ()
     related: tuple[Related, ...] = ()
@@ -360,7 +365,8 @@ class Inbound(Model):
     `digest`: SHA-256 of the canonical content, without transport noise; equal digests are the same content.
     `notes`: how the channel read it where the source left that open; they stand before the normalizer's own.
     `set_aside`: it opens no ticket, for this reason; with `threads` it may still join one (an out-of-office).
-    `undelivered`, `unit_word`: what a submission that is set aside says of a ticket all the same.
+    `undelivered`, `unit_word`: what a submission that is set aside says of a ticket all the same. A `unit_word` whose
+    sender the host does not know as a unit's is a submission as any other: without both, the rest says which.
     """
 
     text: str

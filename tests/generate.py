@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from normalizer import schema
-from tests import lifecycle_page
+from tests import lifecycle_page, models_page
 
 ROOT: Final = Path(__file__).parents[1]
 
@@ -15,6 +15,7 @@ GENERATED: Final[tuple[tuple[str, Callable[[], str]], ...]] = (
     ("normalizer/schemas/ticket-1.json", lambda: schema.text(schema.ticket_schema())),
     ("normalizer/schemas/event-1.json", lambda: schema.text(schema.event_schema())),
     (lifecycle_page.PATH, lifecycle_page.text),
+    (models_page.PATH, models_page.text),
 )
 
 

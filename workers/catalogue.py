@@ -6,11 +6,11 @@ Pure: the same ticket and region give the same decision, with every conclusion a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from normalizer.ticket import Decision, Kind, Ticket
+from normalizer.ticket import Decision, Kind, Place, Ticket
 from workers.names import Found
 from workers.region import PlaceWords, Region, Rule, Unit, When
 
@@ -18,7 +18,16 @@ NOT_AGAINST: Final = frozenset({Kind.CONSULTATION, Kind.SUGGESTION, Kind.PRAISE}
 """Kinds that accuse nobody; the others may, also where nobody said which kind it is."""
 _NEAR: Final = 12  # characters between a unit's name and a word that accuses it
 _CLAUSE_END: Final = re.compile(r"[，。！？；,!?;\n]")
-_CANDIDATES: Final = 5
+CANDIDATES: Final = 5
+_SURE: Final = 0.85  # confidence below which a place does not decide alone
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """A unit that took such tickets before, and how sure it is that it should take this one."""
+
+    unit: str | None
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,8 @@ class Decided:
     candidates: tuple[str, ...] = ()
     accused: tuple[str, ...] = ()
     why: tuple[str, ...] = ()
+    suggested: tuple[Suggested, ...] = ()
+    accused_unknown: bool = False
 
     @property
     def needs_a_person(self) -> bool:
@@ -56,6 +67,7 @@ class _Case:
     district: Unit | None = None
     perhaps: tuple[str, ...] = ()  # districts between which a person must choose
     accused: frozenset[str] = frozenset()
+    accused_unknown: tuple[str, ...] = ()  # words for somebody accused, in whom no unit of ours is recognised
 
 
 def decide(ticket: Ticket, region: Region) -> Decided:
@@ -84,10 +96,18 @@ def _find_place(case: _Case) -> None:
         if wider and not any(_same(one, (facts.name, *facts.also)) for one in wider):
             case.why.append("the place is in another city")
             return
-        for said in (place.district, place.street, place.text, place.detail):
-            _take_place(case, (said or "").casefold())
+        for said in _sayings(place, case.words):
+            _take_place(case, said.casefold())
     if case.street is None and not case.perhaps:
         _take_place(case, case.words)
+
+
+def _sayings(place: Place, words: str) -> tuple[str, ...]:
+    """What the place says, the surest first; one that is not sure is weighed with all that the ticket says, as several
+    districts are for a person (art. 12)."""
+    said = [one for one in (place.district, place.street, place.text, place.detail) if one]
+    unsure = place.confidence is not None and place.confidence < _SURE
+    return ("\n".join((*said, words)),) if unsure else tuple(said)
 
 
 def _same(said: str, names: Sequence[str]) -> bool:
@@ -144,19 +164,38 @@ def _ours(text: str, found: Found, words: PlaceWords) -> bool:
 def _find_accused(case: _Case) -> None:
     """Units that the ticket accuses: their name and a word that accuses in one clause, near each other. Of a name that
     many units have, those of the place, or all of them where that is not known."""
+    accused = _accused_at_intake(case)
+    if case.ticket.kind not in NOT_AGAINST:
+        accused |= _accused_by_words(case)
+    if accused:
+        more = f" and {len(accused) - CANDIDATES} more" if len(accused) > CANDIDATES else ""
+        case.why.append(f"accused: {', '.join([*accused][:CANDIDATES])}{more}")
+    case.accused = frozenset(accused)
+
+
+def _accused_at_intake(case: _Case) -> dict[str, None]:
+    """Units in the words that intake took for the accused: all of a phrase, the town as well as its office."""
+    accused: dict[str, None] = {}
+    unknown = []
+    for words in case.ticket.accused:
+        named = [*case.region.unit_names.find(words.casefold())]
+        if named:
+            accused |= dict.fromkeys(unit for one in named for unit in _meant(one.units, case))
+        else:
+            unknown.append(words)
+    case.accused_unknown = () if accused else tuple(unknown)
+    return accused
+
+
+def _accused_by_words(case: _Case) -> dict[str, None]:
     facts = case.region.facts
-    if case.ticket.kind in NOT_AGAINST:
-        return
     accused: dict[str, None] = {}
     for found in case.region.unit_names.find(case.words):
         before = _CLAUSE_END.split(case.words[max(0, found.start - _NEAR) : found.start])[-1]
         after = _CLAUSE_END.split(case.words[found.end : found.end + _NEAR], maxsplit=1)[0]
         if any(word in before or word in after for word in facts.accusing) or _is_object(found, case):
             accused |= dict.fromkeys(_meant(found.units, case))
-    if accused:
-        more = f" and {len(accused) - _CANDIDATES} more" if len(accused) > _CANDIDATES else ""
-        case.why.append(f"accused: {', '.join([*accused][:_CANDIDATES])}{more}")
-    case.accused = frozenset(accused)
+    return accused
 
 
 def _is_object(found: Found, case: _Case) -> bool:
@@ -196,8 +235,11 @@ def _parts(when: When, case: _Case) -> Iterator[str | None]:
     if when.categories:
         path = {ticket.category.code, *ticket.category.path} if ticket.category else set()
         yield _first("category", (one for one in when.categories if one in path))
-    if when.flags:
-        yield _first("flag", (flag for flag in when.flags if flag in ticket.flags))
+    for flags in (when.flags, when.with_flags):
+        if flags:
+            yield _first("flag", (flag for flag in flags if flag in ticket.flags))
+    if when.languages:
+        yield _first("language", (one for one in when.languages if one == ticket.requester.language))
     for asked in (when.words, when.with_words):
         if asked:
             yield _first("says", (word for word in asked if word in case.held))
@@ -242,12 +284,14 @@ def _unit(expression: str, case: _Case) -> Unit | None:
 def _dispatched(case: _Case, rule: Rule | None, reason: str, units: Sequence[str], cc: Sequence[str]) -> Decided:
     """To the lead and its helpers, never to the accused. A street leads: its district is informed (art. 12)."""
     region = case.region
+    if case.accused_unknown and not case.accused:
+        return _to_a_person(
+            case, rule, f"somebody in office is accused, of a unit not known: {case.accused_unknown[0]}"
+        )
     lead = _superior(units[0], case)
     if lead != units[0]:
         case.why.append(f"{units[0]} is accused or below the accused: {lead} leads")
-    informed = list(cc)
-    if region.units[lead].kind == "street" and (district := region.district_of(lead)) is not None:
-        informed.append(district.id)
+    informed = [*cc, *over(lead, region)]
     fair = [unit for unit in dict.fromkeys(units[1:]) if unit != lead and _is_fair(unit, case)]
     told = [unit for unit in dict.fromkeys(informed) if unit not in (lead, *fair) and _is_fair(unit, case)]
     return Decided(
@@ -263,8 +307,18 @@ def _dispatched(case: _Case, rule: Rule | None, reason: str, units: Sequence[str
 
 
 def _is_fair(unit: str, case: _Case) -> bool:
+    return is_fair(unit, case.accused, case.region)
+
+
+def over(lead: str, region: Region) -> tuple[str, ...]:
+    """Who is informed because of who leads: a street's district (art. 12)."""
+    district = region.district_of(lead) if region.units[lead].kind == "street" else None
+    return (district.id,) if district is not None else ()
+
+
+def is_fair(unit: str, accused: Collection[str], region: Region) -> bool:
     """Neither accused nor below one that is."""
-    return case.accused.isdisjoint((unit, *case.region.above(unit)))
+    return not any(one in accused for one in (unit, *region.above(unit)))
 
 
 def _superior(unit: str, case: _Case) -> str:
@@ -290,9 +344,10 @@ def _to_a_person(case: _Case, rule: Rule | None, reason: str) -> Decided:
         Decision.DISPATCH,
         reason,
         rule.id if rule else None,
-        candidates=tuple(fair[:_CANDIDATES]),
+        candidates=tuple(fair[:CANDIDATES]),
         accused=tuple(sorted(case.accused)),
         why=tuple(case.why),
+        accused_unknown=bool(case.accused_unknown and not case.accused),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from normalizer import events
-from workers import closing, forwarding, passing, replies, routing, warning
+from workers import closing, forwarding, linking, passing, replies, routing, warning
 from workers.dead import DeadEntry
 from workers.destinations.contract import TryLater
 from workers.destinations.schedule import delay
@@ -117,6 +117,7 @@ async def _try(runtime: Runtime, record: Record, errand: Errand, token: str) -> 
 def _outstanding(runtime: Runtime, record: Record) -> list[Errand]:
     return [
         *warning.outstanding(runtime, record),
+        *linking.outstanding(runtime, record),
         *routing.outstanding(runtime, record),
         *forwarding.outstanding(runtime, record),
         *passing.outstanding(runtime, record),

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from normalizer.config import ModelFile
 from workers.destinations.email import EmailConfig
 from workers.destinations.file import FileConfig
 from workers.destinations.webhook import WebhookConfig
@@ -27,6 +28,9 @@ class DispatchConfig(BaseModel):
         default="beijing",
         min_length=1,
         description="The name of a region that comes with us, or a folder of the site's",
+    )
+    suggest: ModelFile | None = Field(
+        default=None, description="Model of `jiesu train units`: asked where no rule decides who should take a ticket"
     )
     units: dict[UnitId, UnitConfig] = Field(
         default={}, description="Units that are told by push, and how; the others fetch their list"

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from normalizer import events
 from normalizer.life import EVENT_TYPES, StepName
-from normalizer.ticket import AttachmentRef, Flag, Note, Speaker, Ticket, Tier, Turn, Urgency
+from normalizer.ticket import AttachmentRef, Flag, Note, Related, Speaker, Ticket, Tier, Turn, Urgency
 
 
 def fold(ticket: Ticket, later: Iterable[Mapping[str, Any]]) -> Ticket:
@@ -69,8 +69,15 @@ def _answered(ticket: Ticket, data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _linked(ticket: Ticket, data: Mapping[str, Any]) -> dict[str, Any]:
+    known = {one.ticket_id for one in ticket.related}
+    found = map(Related.model_validate, data["related"])
+    return {"related": (*ticket.related, *(one for one in found if one.ticket_id not in known))}
+
+
 CHANGES: Final[Mapping[str, Callable[[Ticket, Mapping[str, Any]], dict[str, Any]]]] = {
     events.FOLLOWED_UP: _followed_up,
+    events.LINKED: _linked,
     EVENT_TYPES[StepName.REPLY]: _answered,
     EVENT_TYPES[StepName.ANSWER]: _answered,
 }

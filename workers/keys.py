@@ -105,6 +105,19 @@ def alike_told(place: str, rule: str) -> str:
     return f"jiesu:alike_told:{place}:{rule}"
 
 
+LINKING_GENERATIONS: Final = "jiesu:linking:generations"
+
+
+def linking_tickets(generation: int) -> str:
+    """The tickets of one generation of the index of matters, 17 bytes each, in the order in which they came."""
+    return f"jiesu:linking:tickets:{generation}"
+
+
+def linking_buckets(generation: int) -> str:
+    """Where in it matters are found again: 32,768 buckets of hashed keys."""
+    return f"jiesu:linking:buckets:{generation}"
+
+
 def leases(name: str) -> str:
     """Who holds which entry of such a list, and until when."""
     return f"jiesu:leases:{name}"

@@ -44,16 +44,18 @@ Word = Annotated[str, Field(min_length=1), AfterValidator(str.casefold)]
 
 class When(_Data):
     """A rule holds when every part that is given holds: one of the kinds, the category or one of its path, one of the
-    flags, one of the words in title or text, one of `with_words` besides, and none of `no_words`, one of the
-    districts. Case does not matter."""
+    flags, one of `with_flags` besides, one of the words in title or text, one of `with_words` besides, and none of
+    `no_words`, one of the districts, one of the languages (BCP 47). Case does not matter."""
 
     kinds: tuple[Kind, ...] = ()
     categories: tuple[str, ...] = ()
     flags: tuple[Flag, ...] = ()
+    with_flags: tuple[Flag, ...] = ()
     words: tuple[Word, ...] = ()
     with_words: tuple[Word, ...] = ()
     no_words: tuple[Word, ...] = ()
     districts: tuple[UnitId, ...] = ()
+    languages: tuple[str, ...] = ()
 
 
 class Rule(_Data):

@@ -16,10 +16,12 @@ from workers.alike import Alike
 from workers.blobs import Blobs
 from workers.dead import Dead
 from workers.destinations.contract import Destination
+from workers.matters import Matters
 from workers.meter import Meter
 from workers.quota import Quota
 from workers.region import Region
 from workers.store import Store
+from workers.suggestion import Suggester
 from workers.warning import Alarms
 
 TIME: Final = 0.8
@@ -39,7 +41,7 @@ class Site:
 class Runtime:
     """`lease`: seconds a job owns a ticket. `max_attempts`: failed attempts after which a delivery is dead.
     `units`: those that are reached by push. `replying`: the channel of a name, if it is on and can carry answers.
-    `clock`: monotonic seconds."""
+    `clock`: monotonic seconds. `suggester`: asked where no rule decides, if the site has trained one."""
 
     store: Store
     dead: Dead
@@ -53,11 +55,13 @@ class Runtime:
     region: Region
     alarms: Alarms
     alike: Alike
+    links: Matters
     lease: float
     max_attempts: int
     now: Callable[[], datetime]
     jitter: Callable[[], float]
     clock: Callable[[], float] = time.monotonic
+    suggester: Suggester | None = None
     runner: asyncio.Runner = field(default_factory=asyncio.Runner)
 
     def run(self, work: Coroutine[Any, Any, str]) -> str:

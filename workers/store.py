@@ -158,6 +158,14 @@ class Store:
         doc = fields.pop(b"doc")
         return Record(doc, tuple(steps), {k.decode(): v.decode() for k, v in fields.items()}, self._source)
 
+    async def accepted(self, ticket_ids: Sequence[str]) -> list[Ticket]:
+        """The tickets as they were accepted, without later events, in one round; those that are gone are left out."""
+        async with self.client.pipeline(transaction=False) as pipe:
+            for id in ticket_ids:
+                pipe.hget(keys.ticket(id), "doc")
+            docs = await pipe.execute()
+        return [Ticket.model_validate_json(doc) for doc in docs if doc is not None]
+
     async def find(self, reference: str) -> Record | None:
         """`resolve`, then `load`."""
         ticket_id = await self.resolve(reference)

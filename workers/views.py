@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from normalizer.events import FOLLOWED_UP
 from normalizer.life import EVENT_TYPES, Role, StepName
-from normalizer.ticket import AttachmentRef, Flag, Kind, Requester, Ticket
+from normalizer.ticket import AttachmentRef, Flag, Kind, Relation, Requester, Ticket
 from workers.life import Life
 from workers.store import Record
 
 _STEPS: Final = {type: step for step, type in EVENT_TYPES.items()}
-_INTERNAL: Final = ("rule", "candidates")
+_INTERNAL: Final = ("rule", "candidates", "suggested")
 _OURS: Final = frozenset(
     {"ticket_id", "number", "step", "state", "lead", "co", "cc", "at", "version", "sha256", "received_at", "blob"}
     | {"public_blob", "schema_version", "channel", "kind", "tier", "flags", "decision", "media_type", "relation"}
@@ -64,7 +64,10 @@ def hidden(ticket: Ticket) -> Ticket:
     nobody = Requester(anonymous=asked.anonymous, confidential=asked.confidential, language=asked.language)
     source = ticket.source.model_copy(update={"id": "", "url": None, "raw": None, "verified": ()})
     files = tuple(map(_without_metadata, ticket.attachments))
-    return ticket.model_copy(update={"requester": nobody, "source": source, "notes": (), "attachments": files})
+    # Who knows the citizen of the earlier ticket would know this one's.
+    related = tuple(one for one in ticket.related if one.relation is not Relation.REPEAT_OF)
+    kept = {"requester": nobody, "source": source, "notes": (), "attachments": files, "related": related}
+    return ticket.model_copy(update=kept)
 
 
 def _without_metadata(one: AttachmentRef) -> AttachmentRef:

@@ -62,6 +62,7 @@ def for_the_desk(record: Record, entry: Entry) -> dict[str, Any]:
         **views.blotted({"reason": asked.get("reason")}, ticket.requester),
         "by": views.actor(asked["by"]) if "by" in asked else None,
         "candidates": asked.get("candidates", []),
+        "suggested": asked.get("suggested", []),
         "holder": entry.holder,
         "until": _moment(entry.until),
     }

@@ -110,4 +110,7 @@ def _shows(signs: re.Pattern[str], said: str) -> bool:
 
 def _is_urgent(said: str) -> bool:
     """Any rule's words, also where their context rules them out: people must look."""
-    return bool(said) and bool(assess(Inbound(text=said, digest="")))
+    if not said:
+        return False
+    assessed = assess(Inbound(text=said, digest=""))
+    return bool(assessed.findings) or assessed.sounds is not None

@@ -23,6 +23,7 @@ from gateway.cli import (
     submit,
     tickets,
     tokens,
+    train,
 )
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ for _module in (
     config,
     schema,
     tokens,
+    train,
     doctor,
 ):
     _module.register(app)

@@ -37,6 +37,7 @@ def explain(
     data_dir: DataDir = None,
 ) -> None:
     """What the catalogue in force says: which rule, who leads, helps and is informed, and every conclusion."""
+    from gateway.far_side import suggester
     from workers.catalogue import decide
 
     if [reference, file, text].count(None) != 2:
@@ -47,7 +48,9 @@ def explain(
         ticket = _ticket(chosen, reference, file, text)
     if ticket is None:
         raise fail("there is no such ticket")
-    document = described(decide(ticket, region), region) | {"intake": str(ticket.disposition.decision)}
+    decided, asked = decide(ticket, region), suggester(chosen, region)
+    decided = asked.advise(decided, ticket) if asked else decided
+    document = described(decided, region) | {"intake": str(ticket.disposition.decision)}
     if as_json:
         emit(document)
     else:

@@ -1,4 +1,7 @@
-"""The language of the request, judged by script alone (BCP 47). May not claim more than the script shows."""
+"""The language of the request, judged by script alone (BCP 47), and a note when a reader of it must be asked.
+
+May not claim more than the script shows.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from normalizer.ticket import Inbound, Note, Ticket
 STEP: Final = "language"
 
 _DATA = tomllib.loads(files("normalizer").joinpath("data/scripts.toml").read_text("utf-8"))
+_READERS: Final = frozenset(_DATA["readers"]["languages"])
 _SAMPLE = 2_000  # characters: enough to tell a script
 _LINKS = re.compile(r"(?:https?://|www\.)[!-~]+|[!-?A-~]{1,64}@[!-?A-~]+")
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
@@ -33,7 +37,9 @@ _ANY_OTHER = re.compile(
 )
 # Letters that only this language uses among those we expect in its script: tag -> (must have, must not have).
 _UYGHUR = re.compile("[\u06d5\u06d0\u06c6\u06c8\u06c7\u06ad]")
-_MONGOLIAN_CYRILLIC = re.compile("[\u04e8\u04e9\u04ae\u04af]")
+_MONGOLIAN_CYRILLIC = re.compile(
+    "[\u04e8\u04e9\u04ae\u04af]|аа|ээ|оо|уу|йх|\\b(?:бай|бид|энэ|тэр|манай|юу|хэн|надад)", re.IGNORECASE
+)
 _KAZAKH_CYRILLIC = re.compile("[\u049a\u049b\u0492\u0493\u04a2\u04a3\u04d8\u04d9\u0406\u0456]")
 
 
@@ -57,19 +63,25 @@ def detect(text: str) -> str | None:
 def find_language(inbound: Inbound, draft: Ticket) -> Ticket:
     """Fill requester.language: what the source said, else what the script shows."""
     given = draft.requester.language
-    if given and _TAG.fullmatch(given):
-        return draft
     found = detect("\n".join((draft.title, draft.text, *(turn.text for turn in draft.conversation))))
+    notes = [_reader(found)] if found in _READERS else []
+    if given and _TAG.fullmatch(given):
+        return draft.model_copy(update={"notes": (*draft.notes, *notes)}) if notes else draft
     if found:
-        note = Note(step=STEP, code="by_script", detail=f"the script shows {found}")
+        notes.insert(0, Note(step=STEP, code="by_script", detail=f"the script shows {found}"))
     else:
-        note = Note(step=STEP, code="undetermined", detail="the script does not tell a language")
+        notes.append(Note(step=STEP, code="undetermined", detail="the script does not tell a language"))
     return draft.model_copy(
         update={
             "requester": draft.requester.model_copy(update={"language": found}),
-            "notes": (*draft.notes, note),
+            "notes": (*draft.notes, *notes),
         }
     )
+
+
+def _reader(language: str | None) -> Note:
+    """No rule reads these words: somebody must, before a danger in them is overlooked."""
+    return Note(step=STEP, code="needs_reader", detail=f"ask somebody who reads {language}: no rule of urgency does")
 
 
 def _letters(pattern: re.Pattern[str], sample: str) -> int:

@@ -174,7 +174,7 @@ def test_receipt_and_ticket_agree_on_the_emergency(inbound: Inbound) -> None:
     made = ticket(inbound)
     assert told <= set(made.flags)
     assert (Flag.EMERGENCY in told) == (made.urgency.tier == "immediate")
-    assert {finding.rule.code for finding in assess(inbound) if finding.ruled_out_by is None} <= set(
+    assert {finding.rule.code for finding in assess(inbound).findings if finding.ruled_out_by is None} <= set(
         made.urgency.reasons
     )
 

@@ -22,6 +22,7 @@ from normalizer import (
     normalize,
 )
 from normalizer.config import NormalizerConfig
+from normalizer.pipeline import STEPS
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 NUMBER = "2026112301000017"
@@ -44,7 +45,10 @@ def test_the_ticket_takes_over_what_the_source_said() -> None:
     assert ticket.ticket_id == identity.ticket_id("web", "form-1")
     assert (ticket.number, ticket.version, ticket.channel) == (NUMBER, 1, "web")
     assert (ticket.source.id, ticket.source.raw, ticket.source.verified) == ("form-1", blob, inbound.verified)
-    assert (ticket.place, ticket.occurred_at) == (inbound.place, inbound.occurred_at)
+    assert (ticket.place, ticket.occurred_at) == (
+        Place(text="朝阳路", detail="朝阳路", lat=39.9, lon=116.4),
+        Span(start=NOW),
+    )
     assert ticket.disposition == inbound.disposition
     assert [ref.name for ref in ticket.attachments] == ["灯.jpg"]
 
@@ -64,7 +68,7 @@ def test_a_malformed_number_is_the_callers_bug() -> None:
 
 def test_steps_are_left_out_by_name() -> None:
     inbound = Inbound(text="着火了", digest="")
-    config = NormalizerConfig(off=("language", "urgency", "contact", "form", "resident_id"))
+    config = NormalizerConfig(off=tuple(name for name, _ in STEPS if name not in ("text", "title")))
     ticket = normalize(RAW, inbound, number=NUMBER, config=config)
     assert {note.step for note in ticket.notes} == {"title"}
 

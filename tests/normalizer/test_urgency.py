@@ -1,11 +1,13 @@
-"""The urgency rules: each rule's own examples and near misses, and what a receipt may rely on."""
+"""The urgency rules: each rule's own examples and near misses, what a receipt may rely on, and what they cost."""
 
 from __future__ import annotations
+
+import time
 
 import pytest
 
 from normalizer import Flag, Inbound, Speaker, Tier, Turn, alarms
-from normalizer.urgency import BOOK, Rule, assess, emergency_numbers
+from normalizer.urgency import BOOK, Assessed, Rule, assess, emergency_numbers
 
 CASES = [(rule, text) for rule in BOOK.rule for text in rule.examples]
 NEAR = [(rule, text) for rule in BOOK.rule for text in rule.near_misses]
@@ -16,7 +18,7 @@ def inbound(text: str, **more: object) -> Inbound:
 
 
 def applying(text: str) -> list[str]:
-    return [finding.rule.code for finding in assess(inbound(text)) if finding.ruled_out_by is None]
+    return [finding.rule.code for finding in assess(inbound(text)).findings if finding.ruled_out_by is None]
 
 
 def name(value: object) -> str | None:
@@ -47,7 +49,7 @@ def test_an_ordinary_request_raises_nothing() -> None:
     ordinary = inbound("路灯坏了三天，晚上很黑，请派人来修。")
     assert alarms(ordinary) == ()
     assert emergency_numbers(ordinary) == ()
-    assert assess(ordinary) == ()
+    assert assess(ordinary) == Assessed((), sounds=None)
 
 
 def test_the_title_and_the_citizen_count_but_not_what_the_agent_says() -> None:
@@ -59,7 +61,7 @@ def test_the_title_and_the_citizen_count_but_not_what_the_agent_says() -> None:
 
 
 def test_a_finding_says_which_context_ruled_it_out() -> None:
-    [finding] = assess(inbound("去年我家着火，至今没有赔偿"))
+    [finding] = assess(inbound("去年我家着火，至今没有赔偿")).findings
     assert (finding.rule.code, finding.ruled_out_by) == ("fire", "past")
 
 
@@ -77,3 +79,45 @@ def test_rules_and_contexts_are_named_once_and_known() -> None:
     assert len(set(codes)) == len(codes)
     assert len(set(contexts)) == len(contexts)
     assert {name for rule in BOOK.rule for name in rule.ruled_out_by} <= set(contexts)
+
+
+def test_an_emergency_elsewhere_in_a_long_text_is_found() -> None:
+    assert Flag.EMERGENCY in alarms(inbound("路灯坏了很久，请派人来修。" * 200 + "楼下着火了，快来人"))
+
+
+def test_a_danger_named_once_as_past_and_once_as_present_is_present() -> None:
+    assert Flag.EMERGENCY in alarms(inbound("去年三月这里着过火。今天又着火了，烟很大。"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "他说再不给钱就一起死，门已经反锁了",
+        "如果你们不来，他就杀了我",
+        "谢谢你们，请快来救人，孩子被困在三楼",
+        "賠償還沒談，他又拿刀砍人了，現在在門口",
+    ],
+)
+def test_a_polite_or_conditional_word_beside_it_takes_no_danger_away(text: str) -> None:
+    assert Flag.EMERGENCY in alarms(inbound(text))
+
+
+@pytest.mark.parametrize("piece", ["火", "着火", "人被困", "水", "孩子不见了，", "a fire ", "打", "没有", "。"])
+def test_hostile_runs_are_read_in_a_moment(piece: str) -> None:
+    text = piece * (20_000 // len(piece))
+    started = time.thread_time()
+    alarms(inbound(text))
+    assert time.thread_time() - started < 2
+
+
+def test_an_ordinary_request_costs_a_tenth_of_a_millisecond_or_little_more() -> None:
+    """The best of some, so that a busy machine does not count; the bound is ten times what an idle one needs."""
+    one = inbound(("小区北门外的路灯坏了三天，晚上很黑，老人出行不便，物业说不归他们管，请派人来修。" * 8)[:300])
+    best = min(_took(one) for _ in range(50))
+    assert best < 0.001
+
+
+def _took(one: Inbound) -> float:
+    before = time.thread_time()
+    alarms(one)
+    return time.thread_time() - before

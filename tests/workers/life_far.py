@@ -117,6 +117,9 @@ class Far:
     def seen_by(self, process: Process) -> Seen:
         return Seen(self, process)
 
+    def ids_of(self, ticket_id: str) -> list[str]:
+        return list(dict.fromkeys(event.id for event in self.had if event.subject == ticket_id))
+
     def answer(self, event: Event) -> Outcome:
         word = self.outlook.pop(0) if len(self.outlook) > 1 else self.outlook[0]
         if word in ("takes", "lies"):

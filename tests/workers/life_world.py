@@ -26,6 +26,8 @@ from workers.dead import Dead
 from workers.delivery import deliver
 from workers.life import Lives, Taken
 from workers.lifecycle import TABLE, Illegal
+from workers.linking_config import LinkingConfig
+from workers.matters import Matters
 from workers.meter import Meter
 from workers.queue import Item, TicketQueue
 from workers.quota import Quota
@@ -90,6 +92,7 @@ class World:
             region=REGION,
             alarms=Alarms(config, people),
             alike=Alike(client, config.alike),
+            links=Matters(client, LinkingConfig()),
             lease=60,
             max_attempts=3,
             now=lambda: self.now,
@@ -382,10 +385,10 @@ class World:
         assert record.state != State.RECEIVED, "somebody decided, or is asked to"
         messages = [event["id"] for event in record.events() if event["type"] == FOLLOWED_UP]
         for far in self.destinations.values():
-            assert (had := _had(far, id)) == [f"{id}.accepted", *messages], f"{far.name} has {had}, not {messages}"
+            assert (had := far.ids_of(id)) == [f"{id}.accepted", *messages], f"{far.name} has {had}, not {messages}"
         for unit, far in self.units.items():
             wanted = [f"{id}.{version}.{unit}" for version in told.concerns[unit]]
-            assert (had := _had(far, id)) == wanted, f"{unit} has {had}, not {wanted}"
+            assert (had := far.ids_of(id)) == wanted, f"{unit} has {had}, not {wanted}"
         calls = [name for name, word in record.fields.items() if name.startswith("reply:") and word == "calling"]
         if record.state in (State.REPLIED, State.ANSWERED, State.REFERRED):
             assert f"reply:{told.ending}" in calls, "it is closed, unless somebody must be called"
@@ -393,7 +396,3 @@ class World:
             alarms = [event["data"].get("person") for event in record.events() if event["type"] == ALARMED]
             assert {"duty", "chief"} <= set(alarms)
         assert set(self._calm.alarms.reasons(record)) <= set(reasons_of(record)), "each reason was an alarm"
-
-
-def _had(far: Far, ticket_id: str) -> list[str]:
-    return list(dict.fromkeys(event.id for event in far.had if event.subject == ticket_id))

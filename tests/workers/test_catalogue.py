@@ -77,7 +77,7 @@ def test_the_ordinary_matters_of_a_line(text: str, lead: str, others: set[str]) 
         ("请问在哪里办理公证", {}, Decision.REFER_LEGAL, "notary"),
         ("怎样申请法律援助，请问", {}, Decision.REFER_LEGAL, "legal_aid"),
         ("举报村书记受贿", {"kind": Kind.REPORT}, Decision.REFER_LEGAL, "discipline"),
-        ("合同纠纷", {"flags": (Flag.LEGAL,)}, Decision.REFER_LEGAL, "law_12348"),
+        ("合同纠纷", {"flags": (Flag.LEGAL,), "kind": Kind.CONSULTATION}, Decision.REFER_LEGAL, "law_12348"),
         ("上周反映的路灯，请告知进度", {"flags": (Flag.REPEAT,)}, Decision.EXPLAIN, "progress"),
         ("帮我查他的电话，查一个人的住址", {"kind": Kind.HELP}, Decision.EXPLAIN, "secret"),
         ("请问搬家公司电话是多少", {"kind": Kind.CONSULTATION}, Decision.EXPLAIN, "market"),
@@ -325,3 +325,39 @@ def test_names_of_other_cities_are_data() -> None:
     assert isinstance(region.units["north"], Unit)
     leads = {text: decide(ticket(text), region).lead for text in ("城北", "小城北边", "外市城北", "本市城北", "城北路")}
     assert leads == {"城北": "north", "小城北边": None, "外市城北": None, "本市城北": "north", "城北路": None}
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "decision"),
+    [
+        ("昨天邻居把我打伤了，还没处理", (Flag.VIOLENCE,), Decision.DISPATCH),
+        ("邻居正在打我，手里有刀", (Flag.VIOLENCE, Flag.EMERGENCY), Decision.REFER_EMERGENCY),
+    ],
+)
+def test_violence_that_is_over_is_for_a_person_and_not_for_110(
+    text: str, flags: tuple[Flag, ...], decision: Decision
+) -> None:
+    decided = said_of(text, kind=Kind.HELP, flags=flags)
+    assert decided.decision is decision, decided.why
+
+
+def test_who_mentions_a_court_in_a_complaint_is_not_sent_to_12348() -> None:
+    said = {"kind": Kind.COMPLAINT, "flags": (Flag.LEGAL,)}
+    assert said_of("物业不修电梯，海淀区香山街道，我准备起诉", **said).decision is Decision.DISPATCH
+
+
+@pytest.mark.parametrize("kind", [Kind.COMPLAINT, Kind.CONSULTATION])
+def test_whom_intake_found_accused_does_not_get_it_whatever_the_kind(kind: Kind) -> None:
+    decided = said_of("广外街道办城管科的人收摊贩红包，马连道占道经营没人管", kind=kind)
+    assert "s110102020" in decided.accused, decided.why
+    assert "s110102020" not in (decided.lead, *decided.co, *decided.cc, *decided.candidates)
+
+
+def test_somebody_accused_of_a_unit_that_is_not_ours_is_for_a_person() -> None:
+    decided = said_of("李庄村委会的干部拿了修路的回扣，路灯也不修，朝阳区望京街道", kind=Kind.COMPLAINT)
+    assert decided.needs_a_person, decided.why
+
+
+def test_what_no_rule_reads_is_for_a_person() -> None:
+    decided = said_of("가로등이 고장났습니다. 수리해 주세요.", kind=Kind.HELP)
+    assert (decided.needs_a_person, decided.rule) == (True, "other_script")

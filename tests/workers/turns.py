@@ -18,6 +18,8 @@ from workers.blobs import Blobs
 from workers.connect import connect_async
 from workers.dead import Dead
 from workers.destinations.contract import Delivered, Event, Outcome
+from workers.linking_config import LinkingConfig
+from workers.matters import Matters
 from workers.meter import Meter
 from workers.quota import Quota
 from workers.region import Region
@@ -29,6 +31,7 @@ NOW = datetime(2026, 1, 15, 4, 0, tzinfo=UTC)
 
 
 NOBODY = Alarms(AlarmsConfig(), {})
+LINKING = LinkingConfig()
 
 
 @dataclass
@@ -87,6 +90,7 @@ def builder(client, tmp_path):
         channel: Answering | None = None,
         per_hour: int = 20,
         alarms: Alarms = NOBODY,
+        linking: LinkingConfig = LINKING,
     ) -> Runtime:
         return Runtime(
             store=Store(client, domain="hotline.example"),
@@ -100,6 +104,7 @@ def builder(client, tmp_path):
             site=Site("12345", "https://hotline.example"),
             alarms=alarms,
             alike=Alike(client, alarms.config.alike),
+            links=Matters(client, linking),
             region=region or region_files.shipped("beijing"),
             lease=60,
             max_attempts=3,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from normalizer import Category, Flag, Kind, Ticket
+from normalizer.config import NormalizerConfig
 
 TicketOf = Callable[..., Ticket]
 
@@ -15,8 +16,8 @@ def test_kind_and_category_come_from_the_form(ticket_of: TicketOf) -> None:
     assert ticket.category == Category(code="lighting", confidence=1, method="requester")
 
 
-def test_what_was_not_given_is_not_concluded(ticket_of: TicketOf) -> None:
-    ticket = ticket_of("我要投诉", category="  ")
+def test_what_was_not_given_is_left_to_the_steps_that_read(ticket_of: TicketOf) -> None:
+    ticket = ticket_of("路口那件事", category="  ", config=NormalizerConfig(off=("kind", "category")))
     assert ticket.kind is Kind.OTHER
     assert ticket.category is None
 

@@ -27,6 +27,7 @@ from normalizer.steps.language import detect
         ("ᠭᠤᠳᠤᠮᠵᠢᠨ ᠭᠡᠷᠡᠯ", "mn"),
         ("Гудамжны гэрэл эвдэрсэн, өнөөдөр үзнэ үү", "mn"),
         ("Сломан уличный фонарь", "ru"),
+        ("Манай гудамж харанхуй байна", "mn"),
         ("12345 !!!", None),
         ("", None),
     ],
@@ -43,3 +44,10 @@ def test_nonsense_from_the_source_does_not(ticket_of: Callable[..., Ticket]) -> 
     ticket = ticket_of("路灯坏了", requester={"language": "中文!"})
     assert ticket.requester.language == "zh-Hans"
     assert ("language", "by_script") in {(note.step, note.code) for note in ticket.notes}
+
+
+def test_what_no_rule_reads_is_for_a_reader(ticket_of: Callable[..., Ticket]) -> None:
+    for text, given in (("가로등이 고장났습니다", None), ("ལམ་གྱི་གློག་སྒྲོན་སྐྱོན་ཤོར་སོང་།", "bo")):
+        ticket = ticket_of(text, requester={"language": given})
+        assert ("language", "needs_reader") in {(note.step, note.code) for note in ticket.notes}
+    assert "needs_reader" not in {note.code for note in ticket_of("路灯坏了").notes}

@@ -1,5 +1,5 @@
-"""Resident identity numbers are masked; other numbers are not touched. The valid ones are the examples of the
-standard itself (GB 11643-1999)."""
+"""What identifies people is masked; other numbers are not touched. The valid identity numbers are the examples of the
+standard itself (GB 11643-1999), other numbers are made up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from normalizer import Ticket
 from normalizer.config import NormalizerConfig
-from normalizer.steps.resident_id import mask
+from normalizer.personal import mask
 
 VALID = "11010519491231002X"
 MASKED = "110*************2X"
@@ -31,7 +31,7 @@ TicketOf = Callable[..., Ticket]
     ],
 )
 def test_a_valid_number_is_masked(text: str, masked: str) -> None:
-    assert mask(text)[0] == masked
+    assert mask(text, ("resident_id",))[0] == masked
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_valid_number_is_masked(text: str, masked: str) -> None:
     ],
 )
 def test_other_numbers_stay(text: str) -> None:
-    assert mask(text) == (text, 0)
+    assert mask(text, ("resident_id",)) == (text, {})
 
 
 def test_title_text_place_and_conversation_are_masked_and_it_is_noted(ticket_of: TicketOf) -> None:
@@ -63,8 +63,8 @@ def test_title_text_place_and_conversation_are_masked_and_it_is_noted(ticket_of:
     assert VALID not in ticket.model_dump_json()
     assert ticket.text == f"我的身份证是{MASKED}"
     assert ticket.title == f"{MASKED}的户口"
-    [note] = [note for note in ticket.notes if note.step == "resident_id"]
-    assert (note.code, note.detail) == ("masked", "resident identity numbers masked: 4")
+    [note] = [note for note in ticket.notes if note.step == "masking"]
+    assert (note.code, note.detail) == ("masked", "masked: resident_id 4")
 
 
 def test_a_number_across_the_titles_end_is_masked_before_the_cut(ticket_of: TicketOf) -> None:
@@ -72,4 +72,4 @@ def test_a_number_across_the_titles_end_is_masked_before_the_cut(ticket_of: Tick
 
 
 def test_a_site_may_keep_them(ticket_of: TicketOf) -> None:
-    assert VALID in ticket_of(VALID, config=NormalizerConfig(off=("resident_id",))).text
+    assert VALID in ticket_of(VALID, config=NormalizerConfig(mask=())).text
