@@ -124,8 +124,9 @@ TOLD: Final = {
         "what was missed; the model has not seen them, but how sure it must be was chosen with an eye on them"
     ),
     "second": (
-        "nothing was made or changed by it; by the rules as they stood when it was written, without the model, 140 of "
-        "211 emergencies were caught, 17 of 242 near misses flagged, 88 of 127 tiers and 122 of 169 sets of flags right"
+        "no text of it was looked at, only its totals, some ten times while the model was made; by the rules as they "
+        "stood when it was written, without the model, 140 of 211 emergencies were caught, 17 of 242 near misses "
+        "flagged, 88 of 127 tiers and 122 of 169 sets of flags right"
     ),
 }
 
