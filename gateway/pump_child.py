@@ -33,6 +33,7 @@ from gateway.registry import Registry
 from gateway.spool_file import is_busy
 from normalizer import identity, normalize
 from normalizer.errors import Rejected
+from normalizer.pipeline import warm
 from normalizer.ticket import Attachment, AttachmentRef, BlobRef, Inbound, Raw, SetAside, Tier, Undelivered, UnitWord
 from workers.blobs import Blobs
 from workers.connect import connect, connect_async, error_code, is_away, reply_code
@@ -375,6 +376,7 @@ def main(arguments: Sequence[str]) -> int:
     os.nice(config.pump.nice)
     resource.setrlimit(resource.RLIMIT_DATA, (config.pump.memory_limit, config.pump.memory_limit))
     child = Child(link, Slot(int(slot)), config, Path(directory))
+    warm(config.normalizer)  # not under the clock of the first row, nor while it is in hand
     try:
         link.receive()  # the word to start: until then another child may be at work, and we stand by
         child.serve_fresh() if lane == "fresh" else child.serve_suspects()

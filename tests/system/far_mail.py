@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email
 import threading
 from collections.abc import Iterator
@@ -38,6 +39,29 @@ class Letter:
         return str(part.get_content())
 
 
+class _Controller(Controller):
+    """One that hangs up when it stops: a connection left open would be found, and blamed on a later test."""
+
+    def __init__(self, handler: FarMail, **options: Any) -> None:
+        super().__init__(handler, **options)
+        self._sessions: list[SMTP] = []
+
+    def factory(self) -> SMTP:
+        session = cast(SMTP, cast(Any, super()).factory())
+        self._sessions.append(session)
+        return session
+
+    def stop(self, no_assert: bool = False) -> None:
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result(HANGS)
+        super().stop(no_assert)
+
+    async def _hang_up(self) -> None:
+        for session in self._sessions:
+            if session.transport is not None:
+                session.transport.close()
+        await asyncio.sleep(0)  # the loop then tells the transports that they are closed
+
+
 class FarMail:
     """At `address`, from `served` on."""
 
@@ -65,7 +89,7 @@ class FarMail:
     @contextmanager
     def served(self) -> Iterator[FarMail]:
         host, _, port = self.address.rpartition(":")
-        controller = Controller(self, hostname=host, port=int(port), ready_timeout=HANGS)
+        controller = _Controller(self, hostname=host, port=int(port), ready_timeout=HANGS)
         controller.start()
         try:
             yield self
